@@ -1,0 +1,1 @@
+"""Large-step training dynamics of linear transformers."""
