@@ -1,0 +1,113 @@
+"""The two-factor map in normal form: coordinates and closed forms, as float functions.
+
+    F_mu:  u' = u - mu v (uv - 1),   v' = v - mu u (uv - 1)
+
+with mu = eta h |y_q| for the loss (prediction - y_q)^2 / 2; without the 1/2 mu doubles. Mode
+coordinates a = sqrt(mu) (u + v) / 2, b = sqrt(mu) (u - v) / 2 make every step two products,
+
+    a' = (1 - r) a,   b' = (1 + r) b,   r = a^2 - b^2 - mu = mu (uv - 1).
+
+All functions take numbers or arrays and broadcast. Derived in theory/02_modes.py.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+def to_modes(mu: ArrayLike, u: ArrayLike, v: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Mode coordinates (a, b) of a state (u, v).
+
+    Examples
+    --------
+    >>> a, b = to_modes(0.25, 3.0, 1.0)
+    >>> float(a), float(b)
+    (1.0, 0.5)
+    """
+    half = np.sqrt(np.asarray(mu, dtype=np.float64)) / 2
+    return half * np.add(u, v), half * np.subtract(u, v)
+
+
+def from_modes(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """State (u, v) of mode coordinates (a, b); the inverse of `to_modes`."""
+    root = np.sqrt(np.asarray(mu, dtype=np.float64))
+    return np.add(a, b) / root, np.subtract(a, b) / root
+
+
+def residual(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Residual r = mu (uv - 1); the loss in units of y_q^2 is (r / mu)^2 / 2."""
+    return np.asarray(np.square(a) - (np.square(b) + mu), dtype=np.float64)
+
+
+def ellipse_level(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Level Q of the invariant ellipse, 0 < mu < 2: negative inside, positive outside.
+
+    Q = a^2 / (2 + mu) + b^2 / (2 - mu) - 1 and Q' = (1 + mu r + r^2) Q, so neither side is ever left.
+    """
+    mu = np.asarray(mu, dtype=np.float64)
+    return np.asarray(np.square(a) / (2 + mu) + np.square(b) / (2 - mu) - 1)
+
+
+def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
+    """Largest mu for which the start (u, v) lies in the closed ellipse: training stays bounded up to it.
+
+    With S = u^2 + v^2 it is 8 / (S + sqrt(S^2 + 16 (1 - uv))), at most 2; beyond it almost every
+    start diverges. It is 2 for a balanced start with u^2 <= 2, and at a minimum (uv = 1) it is 4 / S,
+    twice the step that makes the minimum unstable.
+
+    Examples
+    --------
+    >>> float(critical_mu(1.0, 1.0)), float(critical_mu(2.0, 2.0)), float(critical_mu(4.0, 0.25)) < 0.25
+    (2.0, 0.6666666666666666, True)
+    """
+    squares = np.square(u) + np.square(v)
+    # S^2 + 16 (1 - uv) = (S - 4)^2 + 8 (u - v)^2: written so, it cannot turn negative by rounding
+    root = np.hypot(squares - 4, np.sqrt(8.0) * np.subtract(u, v))
+    return np.asarray(np.minimum(8 / (squares + root), 2.0))
+
+
+def minimum_multiplier(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Multiplier 1 - 2 (a^2 + b^2) of a minimum (a^2 - b^2 = mu) across the curve of minima.
+
+    In (u, v) it is 1 - mu (u^2 + v^2): one minus the step times the sharpness.
+    """
+    return np.asarray(1 - 2 * (np.square(a) + np.square(b)))
+
+
+def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
+    """Whether the orbit of (a, b) certainly converges to a minimum, with falling loss from here on.
+
+    A sufficient condition. With s = a^2 + b^2 and rho = |r| one step is r' = r (1 - 2 s + r (r + mu)),
+    s' = s (1 + r^2) - 2 r (r + mu). Let gamma = (1 + |1 - 2 s|) / 2. As long as the factor of r stays
+    within gamma and s <= 1, s moves in all by at most delta = rho (3 rho + 2 mu) / (1 - gamma); and it
+    does stay, by induction, if |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1.
+
+    Examples
+    --------
+    >>> bool(converges(0.5, 0.7, 0.0)), bool(converges(1.2, 1.1, 0.0))
+    (True, False)
+    """
+    with np.errstate(all="ignore"):
+        rho = np.abs(residual(mu, a, b))
+        s = np.square(a) + np.square(b)
+        slope = np.abs(1 - 2 * s)
+        gamma = (1 + slope) / 2
+        delta = rho * (3 * rho + 2 * np.asarray(mu)) / (1 - gamma)
+        held = (slope + 2 * delta + rho * (rho + mu) <= gamma) & (s + delta <= 1)
+        return np.asarray((slope < 1) & held)
+
+
+def probe_start(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """The balanced start (u, v) that shows which regime mu is in: a^2 = 1 + mu / 2, b = 0.
+
+    On the slice the loss changes by the factor (z'/z)^2 with z'/z = z^2 + (mu - 2) z + 1 - 2 mu, which
+    has its vertex at this start: the loss rises from here as soon as it rises from any bounded balanced
+    start. At mu = 2 itself the probe sits on the (unstable) minimum.
+    """
+    root = np.sqrt(1 / np.asarray(mu, dtype=np.float64) + 0.5)
+    return root, root.copy()

@@ -1,0 +1,236 @@
+"""How training ends: evidence from orbits, and the verdict drawn from it.
+
+The two are separate. `gather_evidence` iterates and measures; `classify` reads the measurements and can
+be run again on saved ones. A verdict that the evidence does not carry is UNRESOLVED, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lintrans import kernels, normal_form
+from lintrans.errors import InputError, count, finite_array, positive
+from lintrans.sweeps import run_cells
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+N_TRANSIENT = 4096
+N_STEPS = 12288
+MAX_PERIOD = 64
+PERIOD_TOL = 1e-8  # a return this close in r, over the whole tail, counts as periodic
+SEPARATION = 1e-4  # and no shorter lag may come this close: else a slow approach looks like doubling
+SIGMAS = 4.0  # standard errors by which an exponent must differ from 0
+
+
+class Regime(IntEnum):
+    """Where training ends; the number is the code stored in result files."""
+
+    UNRESOLVED = 0  #: the evidence does not decide; more steps, or a look at the evidence, may
+    MONOTONE = 1  #: converges, the loss never rises
+    CATAPULT = 2  #: converges after the loss rose at least once
+    PERIODIC = 3  #: settles on a cycle; its period in uv (the loss) is part of the evidence
+    CHAOTIC = 4  #: bounded, with a positive exponent along the loss
+    DIVERGENT = 5  #: leaves every bound
+    SADDLE = 6  #: runs into the saddle at the origin (anti-balanced starts only)
+
+    @property
+    def label(self) -> str:
+        """Lower-case name, as printed and stored."""
+        return self.name.lower()
+
+    @classmethod
+    def from_label(cls, label: str) -> Regime:
+        """Regime of a name; InputError lists the names there are."""
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            names = ", ".join(r.label for r in cls)
+            raise InputError(f"regime must be one of {names}; got {label!r}; choose one of these") from None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured of each orbit. All fields are arrays of one common shape.
+
+    ``along`` and ``transverse`` are mean logarithmic factors per step, in the plane of the two modes:
+    ``transverse`` is the growth rate of the imbalance b, and ``along`` the rest of the Jacobian
+    determinant. On and near the balanced slice these are the exponents along the slice and across it;
+    at a minimum ``along`` is the exponent of the loss, ln|1 - 2 (a^2 + b^2)|, and ``transverse`` is 0,
+    the direction of the curve of minima. NaN after an escape; -inf where a factor was exactly 0.
+    """
+
+    mu: FloatArray
+    a: FloatArray  #: start
+    b: FloatArray
+    escape_step: IntArray  #: first step with |r| > kernels.ESCAPED; -1 = never
+    rise_step: IntArray  #: first step whose loss exceeds the one before; -1 = never
+    along: FloatArray
+    along_error: FloatArray  #: standard error of the mean over 16 batches
+    transverse: FloatArray
+    transverse_error: FloatArray
+    final_a: FloatArray
+    final_b: FloatArray
+    period_uv: IntArray  #: 0 = none up to the largest period tried
+    period_a: IntArray  #: the period with the sign of a: period_uv or twice that
+    return_error: FloatArray  #: largest |r_{n+p} - r_n| over the tail; NaN without a period
+    separation: FloatArray  #: smallest such number at the lags before it
+    cycle_along: FloatArray  #: exponent along one turn of the cycle found; NaN without one
+    loss_low: FloatArray  #: least normalised loss (uv - 1)^2 / 2 of the tail, 2 max_period steps
+    loss_mean: FloatArray
+    loss_high: FloatArray
+
+    @property
+    def residual(self) -> FloatArray:
+        """Final relative residual uv - 1; NaN after an escape."""
+        value = normal_form.residual(self.mu, self.final_a, self.final_b) / self.mu
+        return np.asarray(np.where(self.escape_step >= 0, np.nan, value))
+
+    def reshape(self, *shape: int) -> Evidence:
+        """Return the same evidence on a grid."""
+        return Evidence(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
+
+
+class Verdict(NamedTuple):
+    """Regime of one orbit, its period in uv (0 unless periodic), and the evidence for it."""
+
+    regime: Regime
+    period: int
+    evidence: Evidence
+
+    def __str__(self) -> str:
+        if self.regime is Regime.PERIODIC:
+            return f"periodic, period {self.period}"
+        return self.regime.label
+
+
+def gather_evidence(
+    mu: ArrayLike,
+    u: ArrayLike,
+    v: ArrayLike,
+    *,
+    n_transient: int = N_TRANSIENT,
+    n_steps: int = N_STEPS,
+    max_period: int = MAX_PERIOD,
+    n_threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evidence:
+    """Iterate the map from each start and measure what decides its regime.
+
+    Parameters
+    ----------
+    mu, u, v
+        Effective step sizes (positive) and starts in normal form; they broadcast to one shape.
+    n_transient
+        Steps before exponents are measured. Raise it near a bifurcation, where orbits settle slowly.
+    n_steps
+        Steps over which exponents are averaged; their errors fall like ``n_steps**-0.5``. Both counts
+        are rounded up to a multiple of 128.
+    max_period
+        Longest period looked for.
+    n_threads
+        Threads to use, all cores by default. Results do not depend on it.
+    progress
+        Called with (cells done, cells in all).
+
+    Raises
+    ------
+    InputError
+        If an entry is not finite, a mu not positive or a count out of range.
+
+    Examples
+    --------
+    >>> e = gather_evidence(2.0, 0.5, 0.5)  # the Chebyshev map: the exponent is ln 3
+    >>> bool(abs(e.along - np.log(3)) < 5 * e.along_error)
+    True
+    """
+    grid = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (mu, u, v)))
+    shape = grid[0].shape
+    mus, us, vs = (finite_array(n, x.ravel(), 1) for n, x in zip(("mu", "u", "v"), grid, strict=True))
+    if (mus <= 0).any():
+        positive("mu", mus[mus <= 0][0])
+    a, b = normal_form.to_modes(mus, us, vs)
+    options = (
+        _round_up("n_transient", n_transient),
+        _round_up("n_steps", n_steps),
+        count("max_period", max_period, maximum=4096),
+        PERIOD_TOL,
+        SEPARATION,
+    )
+    table = run_cells(
+        lambda part: kernels.evidence(mus[part], a[part], b[part], *options),
+        mus.size,
+        width=len(kernels.EVIDENCE_FIELDS),
+        n_threads=n_threads,
+        progress=progress,
+    )
+    columns = dict(zip(kernels.EVIDENCE_FIELDS, np.ascontiguousarray(table.T), strict=True))
+    for name in ("escape_step", "rise_step"):
+        columns[name] = np.where(np.isfinite(columns[name]), columns[name], -1)
+    for name in ("escape_step", "rise_step", "period_uv", "period_a"):
+        columns[name] = np.nan_to_num(columns[name]).astype(np.int64)
+    return Evidence(mu=mus, a=a, b=b, **columns).reshape(*shape)
+
+
+def classify(evidence: Evidence) -> NDArray[np.uint8]:
+    """Verdict on each orbit as `Regime` codes, in order of precedence:
+
+    divergent (an escape was seen); saddle (on the stable set of the origin: a = 0 and b^2 < 2 - mu);
+    monotone or catapult (`normal_form.converges` holds at the final state); periodic (the tail returns
+    within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
+    attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors, mu <= 2, above which
+    bounded chaos is only transient); else unresolved.
+    """
+    e = evidence
+    at_saddle = (e.final_a == 0) & (np.square(e.final_b) < 2 - e.mu) & (e.mu < 2)
+    converged = normal_form.converges(e.mu, e.final_a, e.final_b)
+    periodic = (e.period_uv > 1) & (e.separation > SEPARATION) & (e.cycle_along < 0)
+    chaotic = (e.period_uv == 0) & (e.along > SIGMAS * e.along_error) & (e.mu <= 2)
+    conditions = [
+        e.escape_step >= 0,
+        at_saddle,
+        converged & (e.rise_step < 0),
+        converged,
+        periodic,
+        chaotic,
+    ]
+    verdicts = [
+        Regime.DIVERGENT,
+        Regime.SADDLE,
+        Regime.MONOTONE,
+        Regime.CATAPULT,
+        Regime.PERIODIC,
+        Regime.CHAOTIC,
+    ]
+    return np.asarray(np.select(conditions, [int(v) for v in verdicts], Regime.UNRESOLVED), dtype=np.uint8)
+
+
+def regime(mu: float, u: float, v: float, **options: int) -> Verdict:
+    """Regime of training at effective step size ``mu`` from the start ``(u, v)``.
+
+    ``options`` are those of `gather_evidence`.
+
+    Examples
+    --------
+    >>> print(regime(0.5, 0.4, 0.4)), print(regime(1.1, 0.4, 0.4)), print(regime(2.1, 0.4, 0.4))
+    monotone
+    periodic, period 2
+    divergent
+    (None, None, None)
+    """
+    evidence = gather_evidence(mu, u, v, **options)  # type: ignore[arg-type]
+    verdict = Regime(int(classify(evidence)))
+    period = int(evidence.period_uv) if verdict is Regime.PERIODIC else 0
+    return Verdict(verdict, period, evidence)
+
+
+def _round_up(name: str, value: int) -> int:
+    """Check a step count and round it up to whole chunks in every batch."""
+    unit = kernels.CHUNK * kernels.N_BATCHES
+    return -(-count(name, value) // unit) * unit

@@ -1,0 +1,66 @@
+"""Running a kernel over many independent cells: slices of the grid, threads, progress.
+
+The kernels release the interpreter lock, so threads scale with the cores. A cell's result depends on
+nothing but the cell: neither the number of threads nor the slicing changes a bit of it. A store that
+takes finished slices, and resumes, belongs here and between here and `store`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintrans.errors import InputError, count
+
+CELLS_PER_SLICE = 2048
+MAX_BYTES = 2 * 1024**3
+
+
+def run_cells(
+    kernel: Callable[[slice], NDArray[np.float64]],
+    n_cells: int,
+    *,
+    width: int,
+    n_threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Return ``kernel`` of every slice of ``range(n_cells)``, stacked to shape (n_cells, width).
+
+    ``progress`` is called from this thread with (cells done, n_cells). Ctrl-C stops after the slices
+    being worked on.
+    """
+    check_memory("the grid", n_cells * width * 8)
+    result = np.empty((n_cells, width))
+    parts = [slice(i, min(i + CELLS_PER_SLICE, n_cells)) for i in range(0, n_cells, CELLS_PER_SLICE)]
+
+    def work(part: slice) -> int:
+        result[part] = kernel(part)
+        return part.stop - part.start
+
+    n_threads = os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=1024)
+    done = 0
+    with ThreadPoolExecutor(n_threads) as pool:
+        pending = {pool.submit(work, part) for part in parts}
+        try:
+            while pending:
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in finished)
+                if progress:
+                    progress(done, n_cells)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return result
+
+
+def check_memory(what: str, n_bytes: int) -> None:
+    """Refuse a result too large to hold, before any of it is computed."""
+    if n_bytes > MAX_BYTES:
+        raise InputError(
+            f"{what} must fit in {MAX_BYTES / 1024**3:.0f} GiB, got {n_bytes / 1024**3:.3g} GiB; "
+            "choose smaller counts"
+        )
