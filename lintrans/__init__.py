@@ -1,1 +1,66 @@
-"""Large-step training dynamics of linear transformers."""
+"""Large-step training dynamics of linear transformers: one prompt in, its phase diagram out.
+
+Names are loaded when first used, so that importing the package stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lintrans.balanced_slice import Landmark, landmarks
+    from lintrans.errors import InputError, NoNormalFormError
+    from lintrans.exponents import LyapunovExponents, lyapunov_exponents
+    from lintrans.normal_form import critical_mu
+    from lintrans.orbits import BifurcationDiagram, Orbit, bifurcation_diagram, orbit
+    from lintrans.phase import PhaseDiagram, phase_diagram
+    from lintrans.prompt import Prompt, example_data
+    from lintrans.reduction import NormalForm, critical_step_sizes, iterate_unnormalized, reduce
+    from lintrans.regimes import Regime, regime
+    from lintrans.store import load, save
+    from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights, train
+    from lintrans.verification import Verification, verify
+
+_ROOMS = {
+    "balanced_slice": ("Landmark", "landmarks"),
+    "errors": ("InputError", "NoNormalFormError"),
+    "exponents": ("LyapunovExponents", "lyapunov_exponents"),
+    "normal_form": ("critical_mu",),
+    "orbits": ("BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit"),
+    "phase": ("PhaseDiagram", "phase_diagram"),
+    "prompt": ("Prompt", "example_data"),
+    "reduction": ("NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce"),
+    "regimes": ("Regime", "regime"),
+    "store": ("load", "save"),
+    "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights", "train"),
+    "verification": ("Verification", "verify"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - one line per room, as above
+    "Landmark", "landmarks",
+    "InputError", "NoNormalFormError",
+    "LyapunovExponents", "lyapunov_exponents",
+    "critical_mu",
+    "BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit",
+    "PhaseDiagram", "phase_diagram",
+    "Prompt", "example_data",
+    "NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce",
+    "Regime", "regime",
+    "load", "save",
+    "FullWeights", "TwoFactorWeights", "initial_weights", "train",
+    "Verification", "verify",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'lintrans' has no attribute {name!r}")
+    value = getattr(import_module(f"lintrans.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

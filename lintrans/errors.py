@@ -66,9 +66,7 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         raise InputError(f"{name} must hold numbers, got {value!r:.60}; convert it first") from None
     if array.ndim != ndim:
-        raise InputError(
-            f"{name} must have {ndim} axes, got shape {array.shape}; reshape it before the call"
-        )
+        raise InputError(f"{name} must have {ndim} axes, got shape {array.shape}; reshape it before the call")
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         where = ", ".join(map(str, bad[0]))

@@ -167,8 +167,8 @@ def _mismatch(tail, lag, ceiling):
     return worst
 
 
-@_compile
-def _find_period(r, a, tol, ceiling):
+@_entry
+def find_period(r, a, tol, ceiling):
     """Period of the tails r and a: (period in r, period in a, return error, separation)."""
     separation = np.inf
     for lag in range(1, r.size // 2 + 1):
@@ -201,7 +201,7 @@ def _judge_tail(mu, a, b, n_tail, tol, ceiling, row):
     for i in range(n_tail):
         a_tail[i] = p
         p, q, r_tail[i] = step(mu, p, q)
-    row[8], row[9], row[10], row[11] = _find_period(r_tail, a_tail, tol, ceiling)
+    row[8], row[9], row[10], row[11] = find_period(r_tail, a_tail, tol, ceiling)
     row[12] = _cycle_exponent(mu, a, b, int(row[8])) if row[8] > 0 else np.nan
     loss = (r_tail / mu) ** 2 / 2.0
     row[13], row[14], row[15] = loss.min(), loss.mean(), loss.max()
@@ -234,9 +234,7 @@ def _block_evidence(mu, a, b, start, n_transient, n_steps, max_period, tol, ceil
     for k in range(N_BATCHES):
         if np.all(escape < np.inf):
             break
-        along[k], transverse[k] = _measure(
-            m, p, q, last, rise, escape, n_transient + k * n_batch, n_batch
-        )
+        along[k], transverse[k] = _measure(m, p, q, last, rise, escape, n_transient + k * n_batch, n_batch)
     for j in range(min(BLOCK, mu.size - start)):
         row = result[start + j]
         row[0], row[1] = escape[j], rise[j]

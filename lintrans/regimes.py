@@ -7,9 +7,9 @@ be run again on saved ones. A verdict that the evidence does not carry is UNRESO
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +55,12 @@ class Regime(IntEnum):
             raise InputError(f"regime must be one of {names}; got {label!r}; choose one of these") from None
 
 
-@dataclass(frozen=True)
+def measured(text: str) -> Any:
+    """Field of `Evidence`, with its meaning, which result files repeat."""
+    return field(metadata={"text": text})
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What was measured of each orbit. All fields are arrays of one common shape.
 
@@ -66,31 +71,24 @@ class Evidence:
     the direction of the curve of minima. NaN after an escape; -inf where a factor was exactly 0.
     """
 
-    mu: FloatArray
-    a: FloatArray  #: start
-    b: FloatArray
-    escape_step: IntArray  #: first step with |r| > kernels.ESCAPED; -1 = never
-    rise_step: IntArray  #: first step whose loss exceeds the one before; -1 = never
-    along: FloatArray
-    along_error: FloatArray  #: standard error of the mean over 16 batches
-    transverse: FloatArray
-    transverse_error: FloatArray
-    final_a: FloatArray
-    final_b: FloatArray
-    period_uv: IntArray  #: 0 = none up to the largest period tried
-    period_a: IntArray  #: the period with the sign of a: period_uv or twice that
-    return_error: FloatArray  #: largest |r_{n+p} - r_n| over the tail; NaN without a period
-    separation: FloatArray  #: smallest such number at the lags before it
-    cycle_along: FloatArray  #: exponent along one turn of the cycle found; NaN without one
-    loss_low: FloatArray  #: least normalised loss (uv - 1)^2 / 2 of the tail, 2 max_period steps
-    loss_mean: FloatArray
-    loss_high: FloatArray
-
-    @property
-    def residual(self) -> FloatArray:
-        """Final relative residual uv - 1; NaN after an escape."""
-        value = normal_form.residual(self.mu, self.final_a, self.final_b) / self.mu
-        return np.asarray(np.where(self.escape_step >= 0, np.nan, value))
+    start_a: FloatArray = measured("mean mode of the start")
+    start_b: FloatArray = measured("imbalance mode of the start")
+    escape_step: IntArray = measured("first step with |r| > 1e4; -1 = never")
+    rise_step: IntArray = measured("first step whose loss exceeds the one before; -1 = never")
+    along: FloatArray = measured("exponent along the slice, or of the loss")
+    along_error: FloatArray = measured("standard error of along, from 16 batches")
+    transverse: FloatArray = measured("exponent transverse to the slice")
+    transverse_error: FloatArray = measured("standard error of transverse, from 16 batches")
+    final_a: FloatArray = measured("mean mode after the last measured step")
+    final_b: FloatArray = measured("imbalance mode after the last measured step")
+    period_uv: IntArray = measured("period of the prediction uv; 0 = none found")
+    period_a: IntArray = measured("period with the sign of a; period_uv or twice that")
+    return_error: FloatArray = measured("largest |r(n + p) - r(n)| over the tail; NaN without a period")
+    separation: FloatArray = measured("smallest such number at the lags before the period")
+    cycle_along: FloatArray = measured("exponent along one turn of the cycle found; NaN without one")
+    loss_low: FloatArray = measured("least normalised loss (uv - 1)^2 / 2 of the tail")
+    loss_mean: FloatArray = measured("mean normalised loss of the tail")
+    loss_high: FloatArray = measured("greatest normalised loss of the tail")
 
     def reshape(self, *shape: int) -> Evidence:
         """Return the same evidence on a grid."""
@@ -103,6 +101,12 @@ class Verdict(NamedTuple):
     regime: Regime
     period: int
     evidence: Evidence
+
+    @classmethod
+    def of(cls, mu: float, evidence: Evidence) -> Verdict:
+        """Verdict on the evidence of a single orbit."""
+        verdict = Regime(int(classify(mu, evidence)))
+        return cls(verdict, int(evidence.period_uv) if verdict is Regime.PERIODIC else 0, evidence)
 
     def __str__(self) -> str:
         if self.regime is Regime.PERIODIC:
@@ -175,11 +179,11 @@ def gather_evidence(
         columns[name] = np.where(np.isfinite(columns[name]), columns[name], -1)
     for name in ("escape_step", "rise_step", "period_uv", "period_a"):
         columns[name] = np.nan_to_num(columns[name]).astype(np.int64)
-    return Evidence(mu=mus, a=a, b=b, **columns).reshape(*shape)
+    return Evidence(start_a=a, start_b=b, **columns).reshape(*shape)
 
 
-def classify(evidence: Evidence) -> NDArray[np.uint8]:
-    """Verdict on each orbit as `Regime` codes, in order of precedence:
+def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
+    """Verdict on each orbit at ``mu`` as `Regime` codes, in order of precedence:
 
     divergent (an escape was seen); saddle (on the stable set of the origin: a = 0 and b^2 < 2 - mu);
     monotone or catapult (`normal_form.converges` holds at the final state); periodic (the tail returns
@@ -187,11 +191,11 @@ def classify(evidence: Evidence) -> NDArray[np.uint8]:
     attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors, mu <= 2, above which
     bounded chaos is only transient); else unresolved.
     """
-    e = evidence
-    at_saddle = (e.final_a == 0) & (np.square(e.final_b) < 2 - e.mu) & (e.mu < 2)
-    converged = normal_form.converges(e.mu, e.final_a, e.final_b)
+    e, mu = evidence, np.asarray(mu, dtype=np.float64)
+    at_saddle = (e.final_a == 0) & (np.square(e.final_b) < 2 - mu) & (mu < 2)
+    converged = normal_form.converges(mu, e.final_a, e.final_b)
     periodic = (e.period_uv > 1) & (e.separation > SEPARATION) & (e.cycle_along < 0)
-    chaotic = (e.period_uv == 0) & (e.along > SIGMAS * e.along_error) & (e.mu <= 2)
+    chaotic = (e.period_uv == 0) & (e.along > SIGMAS * e.along_error) & (mu <= 2)
     conditions = [
         e.escape_step >= 0,
         at_saddle,
@@ -224,10 +228,7 @@ def regime(mu: float, u: float, v: float, **options: int) -> Verdict:
     divergent
     (None, None, None)
     """
-    evidence = gather_evidence(mu, u, v, **options)  # type: ignore[arg-type]
-    verdict = Regime(int(classify(evidence)))
-    period = int(evidence.period_uv) if verdict is Regime.PERIODIC else 0
-    return Verdict(verdict, period, evidence)
+    return Verdict.of(mu, gather_evidence(mu, u, v, **options))  # type: ignore[arg-type]
 
 
 def _round_up(name: str, value: int) -> int:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count
+from lintrans.errors import InputError, count, finite_array, increasing, positive
+from lintrans.normal_form import probe_start
 
 CELLS_PER_SLICE = 2048
 MAX_BYTES = 2 * 1024**3
@@ -39,7 +40,7 @@ def run_cells(
 
     def work(part: slice) -> int:
         result[part] = kernel(part)
-        return part.stop - part.start
+        return len(result[part])
 
     n_threads = os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=1024)
     done = 0
@@ -55,6 +56,18 @@ def run_cells(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return result
+
+
+def mu_axis(
+    mus: ArrayLike, start: tuple[float, float] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Check an axis of mu; return it with the start (u, v) of each, the probe start if None."""
+    grid = increasing("mus", mus)
+    positive("mus[0]", grid[0])
+    if start is None:
+        return grid, *probe_start(grid)
+    u, v = finite_array("start", start, 1)
+    return grid, np.full_like(grid, u), np.full_like(grid, v)
 
 
 def check_memory(what: str, n_bytes: int) -> None:

@@ -1,0 +1,35 @@
+"""The derivation notebooks run, and fail when a claim in them is false."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+from lintrans.symbolic import claims as registry
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "theory").glob("*.py"))
+FAMILY_OF = {"01_reduction": "reduction", "02_modes": "modes", "03_balanced_slice": "slice"}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(notebook):
+    runpy.run_path(str(notebook))
+
+
+@pytest.mark.parametrize("stem", FAMILY_OF)
+def test_notebook_fails_with_a_planted_claim(stem, monkeypatch):
+    family = FAMILY_OF[stem]
+    registry.claims(family)
+    planted = registry.Claim(f"{family}.planted", "0 = 1", "", lambda: registry.vanishes(sp.Integer(1)))
+    monkeypatch.setattr(registry, "_registry", {planted.id: planted})
+    (notebook,) = [path for path in NOTEBOOKS if path.stem == stem]
+    with pytest.raises(AssertionError, match="planted"):
+        runpy.run_path(str(notebook))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_percent_format_and_ends_with_its_claims(notebook):
+    cells = notebook.read_text(encoding="utf-8").split("\n# %%")
+    assert "[markdown]" in cells[1]
+    assert "assert verdict.passed" in cells[-1]
