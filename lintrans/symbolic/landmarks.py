@@ -29,7 +29,7 @@ _t = sp.Dummy("t", real=True)
 class Landmark:
     """One threshold in mu on the balanced slice.
 
-    ``mu`` is a SymPy number, exact if a closed form exists and a Float of 21 digits otherwise; ``exact``
+    ``mu`` is a SymPy number, exact if a closed form exists and a Float of 23 digits otherwise; ``exact``
     is the string that ``sympy.sympify`` reads back to ``mu``, None without a closed form.
     """
 
@@ -85,7 +85,7 @@ def landmarks() -> dict[str, Landmark]:
     )
     found = [Landmark(name, value, str(value), meaning) for name, value, meaning in exact]
     meaning = "the period doublings accumulate; chaos begins here, with periodic windows above"
-    limit = sp.Float(mp.nstr(accumulation().mu, 21), 21)  # sympify would round an mpf to 15 digits
+    limit = sp.Float(mp.nstr(accumulation().mu, 23), 23)  # sympify would round an mpf to 15 digits
     found.append(Landmark("accumulation", limit, None, meaning))
     return {entry.name: entry for entry in sorted(found, key=lambda entry: float(entry.mu))}
 
