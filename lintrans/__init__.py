@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lintrans.reduction import NormalForm, critical_step_sizes, iterate_unnormalized, reduce
     from lintrans.regimes import Regime, regime
     from lintrans.store import load, save
-    from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights, train
+    from lintrans.training import train
+    from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights
     from lintrans.verification import Verification, verify
 
 _ROOMS = {
@@ -33,7 +34,8 @@ _ROOMS = {
     "reduction": ("NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce"),
     "regimes": ("Regime", "regime"),
     "store": ("load", "save"),
-    "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights", "train"),
+    "training": ("train",),
+    "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights"),
     "verification": ("Verification", "verify"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -49,7 +51,8 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce",
     "Regime", "regime",
     "load", "save",
-    "FullWeights", "TwoFactorWeights", "initial_weights", "train",
+    "train",
+    "FullWeights", "TwoFactorWeights", "initial_weights",
     "Verification", "verify",
 ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 import mpmath
 
 _DIGITS = 30  # working precision; every float below is the exact number, correctly rounded
-_N_DOUBLINGS = 10  # superstable cycles up to period 2^10 settle the accumulation to 16 digits
+_N_DOUBLINGS = 11  # superstable cycles up to period 2^11 settle the accumulation to 17 digits
 
 # Minimal polynomials in mu (derived in lintrans.symbolic.landmarks), highest power first.
 _BAND_MERGING = (
@@ -89,13 +89,13 @@ def superstable_mus(n_doublings: int = _N_DOUBLINGS) -> list[Any]:
     The critical orbit returns to the critical point. Newton's method from the value that the last
     two gaps predict; the ratios of the gaps tend to Feigenbaum's constant 4.6692...
     """
-    found = [mpmath.mpf(1) / 2]  # period 1: multiplier 1 - 2 mu = 0
-    for doublings in range(1, n_doublings + 1):
-        guess = mpmath.mpf("1.12") if doublings == 1 else found[-1] + (found[-1] - found[-2]) / 4.6692
-        if doublings == 2:
-            guess = mpmath.mpf("1.26")
-        found.append(_superstable(2**doublings, guess))
-    return found[1:]
+    with mpmath.workdps(_DIGITS):
+        found = [_superstable(2, mpmath.mpf("1.12")), _superstable(4, mpmath.mpf("1.26"))]
+        while len(found) < n_doublings:
+            ratio = (found[-2] - found[-3]) / (found[-1] - found[-2]) if len(found) > 2 else 4.67
+            guess = found[-1] + (found[-1] - found[-2]) / ratio
+            found.append(_superstable(2 ** (len(found) + 1), guess))
+    return found
 
 
 def _superstable(period: int, mu: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAX_COUNT = 10**9
+MAX_SHOWN = 60  # characters of a value in a message
 
 
 class LintransError(Exception):
@@ -45,30 +46,37 @@ def positive(name: str, value: Any) -> float:
 
 
 def count(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_COUNT) -> int:
-    """Return ``value`` as an int between ``minimum`` and ``maximum``."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or number != value:
-        raise InputError(f"{name} must be a whole number, got {value!r}; pass an integer")
+    """Return ``value`` as an int between ``minimum`` and ``maximum``; 3.0 is a whole number, True is not."""
+    number = _whole(value)
+    if number is None:
+        raise InputError(f"{name} must be a whole number, got {short(value)}; pass an integer")
     if not minimum <= number <= maximum:
         raise InputError(
-            f"{name} must lie between {minimum} and {maximum}, got {number}; choose a count in range"
+            f"{name} must lie between {minimum} and {maximum}, got {short(number)}; choose a count in range"
         )
     return number
 
 
 def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
-    """Return ``value`` as a float64 array with ``ndim`` axes and finite entries."""
+    """Return ``value`` as a float64 array with ``ndim`` axes and finite entries.
+
+    Complex numbers are refused, with a zero imaginary part too: what is accepted depends on the kind of
+    the numbers and not on their rounding.
+    """
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        with np.errstate(over="ignore"):  # a long double may become inf, which is refused below
+            array = None if _is_complex(given) else np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must hold numbers, got {value!r:.60}; convert it first") from None
+        raise InputError(f"{name} must hold numbers, got {short(value)}; convert it first") from None
+    except OverflowError:
+        raise InputError(f"{name} must hold numbers below 1.8e308, got {short(value)}; rescale it") from None
+    if array is None:
+        raise InputError(f"{name} must be real, got complex numbers; pass {name}.real if that is meant")
     if array.ndim != ndim:
         raise InputError(f"{name} must have {ndim} axes, got shape {array.shape}; reshape it before the call")
     bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    if len(bad):  # not bad.size, which is 0 for a number: it has no index
         where = ", ".join(map(str, bad[0]))
         at = f"[{where}]" if ndim else ""
         raise InputError(
@@ -92,8 +100,39 @@ def increasing(name: str, value: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
+def short(value: Any) -> str:
+    """Return ``repr`` on one line of at most 60 characters, fit for a message whatever the value is."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an int of more than 4300 digits, alone or in a list
+        return f"a value of type {type(value).__name__}, too long to show"
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+
+
 def _as_float(name: str, value: Any) -> float:
+    if isinstance(value, complex | np.complexfloating):
+        raise InputError(f"{name} must be real, got {short(value)}; pass {name}.real if that is meant")
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number, got {value!r}; pass a float") from None
+        raise InputError(f"{name} must be a number, got {short(value)}; pass a float") from None
+    except OverflowError:
+        raise InputError(f"{name} must be below 1.8e308, got {short(value)}; pass a smaller number") from None
+
+
+def _whole(value: Any) -> int | None:
+    """Return the int equal to ``value``, or None."""
+    if isinstance(value, bool | np.bool_ | complex | np.complexfloating):
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number == value else None
+
+
+def _is_complex(array: NDArray[Any]) -> bool:
+    """Tell complex arrays, and arrays of objects among which a number is complex."""
+    if array.dtype == object:
+        return any(map(np.iscomplexobj, array.flat))
+    return bool(np.iscomplexobj(array))

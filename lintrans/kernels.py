@@ -62,15 +62,13 @@ def step(mu, a, b):
 
 
 @_compile
-def slice_derivative(mu, r):
-    """Derivative of a' by a on the balanced slice b = 0, where a^2 = mu + r."""
-    return 1.0 - (3.0 * r + 2.0 * mu)
+def jacobian_factor(mu, square, r, off_slice):
+    """Factor of the Jacobian of `step` at a state with b^2 = square and residual r.
 
-
-@_compile
-def jacobian_determinant(mu, b, r):
-    """Determinant of the Jacobian of `step` at a state with imbalance mode b and residual r."""
-    return (1.0 + r) * slice_derivative(mu, r) - 4.0 * (b * b)
+    With ``off_slice`` 0 it is da'/da on the slice b = 0, where a^2 = mu + r; with 1 the determinant.
+    """
+    slope = 1.0 - (3.0 * r + 2.0 * mu)
+    return slope + off_slice * (r * slope - 4.0 * square)
 
 
 @_compile
@@ -105,8 +103,7 @@ def _multiply(mu, a, b, along, transverse):
         for _ in range(CHUNK):
             square = q * q
             p, q, r = step(m, p, q)
-            slope = slice_derivative(m, r)
-            x *= slope + off_slice * (r * slope - 4.0 * square)
+            x *= jacobian_factor(m, square, r, off_slice)
             y *= 1.0 + r
         along[j], transverse[j] = x, y
 
@@ -184,12 +181,12 @@ def find_period(r, a, tol, ceiling):
 def _cycle_exponent(mu, a, b, period):
     """Exponent along one turn of the cycle through (a, b), from its factors one by one."""
     total = 0.0
-    balanced = b == 0.0
+    off_slice = 0.0 if b == 0.0 else 1.0
     for _ in range(period):
         square = b * b
         a, b, r = step(mu, a, b)
-        slope = slice_derivative(mu, r)
-        total += np.log(abs(slope if balanced else slope - 4.0 * square / (1.0 + r)))
+        total += np.log(abs(jacobian_factor(mu, square, r, off_slice)))
+        total -= off_slice * np.log(abs(1.0 + r))
     return total / period
 
 
@@ -213,7 +210,7 @@ def evidence(mu, a, b, n_transient, n_steps, max_period, tol, ceiling):
 
     ``mu``, ``a``, ``b`` are vectors of one length n; the result has shape (n, fields). The transient
     and each of the ``N_BATCHES`` batches of the measuring phase are multiples of ``CHUNK`` steps. A
-    block is left early once all its orbits have escaped.
+    block is left early once all its orbits have escaped; of those only the first two fields are known.
     """
     result = np.full((mu.size, len(EVIDENCE_FIELDS)), np.nan)
     for start in range(0, mu.size, BLOCK):
@@ -238,8 +235,8 @@ def _block_evidence(mu, a, b, start, n_transient, n_steps, max_period, tol, ceil
     for j in range(min(BLOCK, mu.size - start)):
         row = result[start + j]
         row[0], row[1] = escape[j], rise[j]
-        row[6], row[7] = p[j], q[j]
         if escape[j] == np.inf:
+            row[6], row[7] = p[j], q[j]
             row[2], row[3] = _mean_and_error(along[:, j])
             row[4], row[5] = _mean_and_error(transverse[:, j])
             _judge_tail(m[j], p[j], q[j], 2 * max_period, tol, ceiling, row)

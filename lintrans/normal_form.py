@@ -79,6 +79,16 @@ def minimum_multiplier(a: ArrayLike, b: ArrayLike) -> FloatArray:
     return np.asarray(1 - 2 * (np.square(a) + np.square(b)))
 
 
+def along_factor(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
+    """Factor of one step along the loss: the Jacobian determinant over 1 + r, the factor of b.
+
+    On the slice b = 0 it is da'/da = 1 + mu - 3 a^2, at a minimum `minimum_multiplier`.
+    """
+    r = residual(mu, a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(1 - 3 * r - 2 * np.asarray(mu) - 4 * np.square(b) / (1 + r))
+
+
 def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
     """Whether the orbit of (a, b) certainly converges to a minimum, with falling loss from here on.
 

@@ -44,6 +44,27 @@ class PhaseDiagram(Result):
         numbers = {r.label: int((self.regime == r).sum()) for r in Regime}
         return {label: n for label, n in numbers.items() if n}
 
+    def ranges(self, regime: Regime) -> list[tuple[float, float]]:
+        """Ranges of mu, first to last grid point, in which some start has the regime."""
+        inside = np.concatenate([[False], (self.regime == regime).any(axis=1), [False]])
+        edges = np.flatnonzero(np.diff(inside.astype(np.int8)))
+        return [(float(self.mu[i]), float(self.mu[j - 1])) for i, j in edges.reshape(-1, 2)]
+
+    def boundaries(self) -> list[dict[str, float | str | None]]:
+        """Changes of regime along mu for a single start: mu half way, and the learning rate there."""
+        if self.start.size > 1:
+            return []
+        codes = self.regime[:, 0]
+        return [
+            {
+                "mu": float(self.mu[i] + self.mu[i + 1]) / 2,
+                "step_size": None if self.step_size is None else float(self.step_size[i : i + 2].mean()),
+                "from": Regime(int(codes[i])).label,
+                "to": Regime(int(codes[i + 1])).label,
+            }
+            for i in np.flatnonzero(np.diff(codes))
+        ]
+
 
 def phase_diagram(
     mus: ArrayLike,

@@ -33,7 +33,7 @@ from lintrans.verification import Verification
 FloatArray = NDArray[np.float64]
 WIDTH = 3.5  # inches
 FORMATS = (".png", ".pdf", ".svg")
-STYLE = {
+STYLE: Any = {
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.linewidth": 0.6,
@@ -53,6 +53,7 @@ COLORS = {
     Regime.SADDLE: "#d55e00",
 }
 ALONG, TRANSVERSE = "#0072b2", "#d55e00"
+LEGEND: dict[str, Any] = {"fontsize": 6, "handlelength": 1.2, "columnspacing": 1.2}
 MU_LABEL = r"effective step size $\mu$"
 ETA_LABEL = r"learning rate $\eta$"
 
@@ -119,27 +120,13 @@ def _draw_phase_line(result: PhaseDiagram) -> Figure:
     loss.set(yscale="log", ylim=(floor / 3, 30), ylabel="final loss\n" r"$(uv-1)^2/2$")
     loss.legend(loc="lower right", fontsize=6)
     _draw_exponents(exponents, mu, e.along[:, 0], e.transverse[:, 0])
-    _draw_strip(strip, result)
+    _regime_mesh(strip, mu, np.array([0.0]), result.regime)
+    strip.set(yticks=[])
+    strip.set_ylabel("regime", rotation=0, ha="right", va="center")
+    figure.legend(handles=_regime_handles(result), loc="outside lower center", ncols=5, **LEGEND)
     _mark_landmarks((loss, exponents), mu)
     _label_mu(strip, result)
     return figure
-
-
-def _draw_strip(axes: Axes, result: PhaseDiagram) -> None:
-    """One row of regime colours, with the names of the wide ones."""
-    _regime_mesh(axes, result.mu, np.array([0.0]), result.regime)
-    edges = np.flatnonzero(np.diff(result.regime[:, 0])) + 1
-    bounds = _edges(result.mu)
-    span = bounds[-1] - bounds[0]
-    for start, stop in zip([0, *edges], [*edges, result.mu.size], strict=True):
-        regime = Regime(int(result.regime[start, 0]))
-        left, right = bounds[start], bounds[stop]
-        if right - left > 0.02 * len(regime.label) * span:
-            dark = colors.rgb_to_hsv(colors.to_rgb(COLORS[regime]))[2] < 0.65
-            tone = "white" if dark else "black"
-            axes.text((left + right) / 2, 0, regime.label, ha="center", va="center", color=tone, fontsize=6)
-    axes.set(yticks=[], ylabel="regime")
-    axes.yaxis.label.set(rotation=0, ha="right", va="center")
 
 
 def _draw_phase_plane(result: PhaseDiagram) -> Figure:
@@ -160,10 +147,9 @@ def _draw_phase_plane(result: PhaseDiagram) -> Figure:
     name = result.settings["start_axis"]
     text = {"scale": "scale of the initial weights", "imbalance": "imbalance $u^2-v^2$ of the start"}[name]
     axes.set(ylabel=text)
-    present = [regime for regime in Regime if (result.regime == regime).any()]
-    handles = [Patch(facecolor=COLORS[r], edgecolor="0.4", lw=0.4, label=r.label) for r in present]
-    handles.append(axes.plot([], [], "--", color="#d55e00", lw=0.9, label="edge of the ellipse")[0])
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=6, handlelength=1.2)
+    edge = axes.plot([], [], "--", color="#d55e00", lw=0.9, label="edge of the ellipse")
+    handles = _regime_handles(result) + edge
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, **LEGEND)
     _label_mu(axes, result)
     return figure
 
@@ -177,19 +163,19 @@ def _draw_bifurcation(result: BifurcationDiagram, variable: str = "uv") -> Figur
     }
     if variable not in texts:
         raise InputError(f"variable must be one of {', '.join(texts)}; got {variable!r}; choose one of these")
-    values = {"uv": lambda: result.uv, "a": lambda: result.a, "loss": lambda: (result.uv - 1) ** 2 / 2}
-    density, low, high = _column_histogram(values[variable]())
+    values = result.a if variable == "a" else result.uv if variable == "uv" else (result.uv - 1) ** 2 / 2
+    density, low, high = _column_histogram(values)
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots()
     mesh = (_edges(result.mu), np.linspace(low, high, density.shape[1] + 1))
-    axes.pcolormesh(*mesh, np.sqrt(density).T, cmap="Greys", vmin=0, vmax=0.35, rasterized=True)
+    axes.pcolormesh(*mesh, np.sqrt(density).T, cmap="Greys", vmin=0, vmax=0.22, rasterized=True)
     axes.set(ylabel=texts[variable])
     _mark_landmarks((axes,), result.mu)
     _label_mu(axes, result)
     return figure
 
 
-def _column_histogram(values: FloatArray, n_bins: int = 600) -> tuple[FloatArray, float, float]:
+def _column_histogram(values: FloatArray, n_bins: int = 400) -> tuple[FloatArray, float, float]:
     """Share of each row's samples in every bin, shape (n_mu, n_bins), and the range of the bins."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -216,7 +202,7 @@ def _draw_exponents(axes: Axes, mu: FloatArray, along: FloatArray, transverse: F
     axes.plot(mu, along, color=ALONG, lw=0.8, label=r"along $\lambda_\parallel$")
     axes.plot(mu, transverse, color=TRANSVERSE, lw=0.8, ls="--", label=r"transverse $\lambda_\perp$")
     axes.set(ylim=(-2.2, 1.3), ylabel="exponent\n(nats per step)")
-    axes.legend(loc="lower left", fontsize=6)
+    axes.legend(loc="upper left", fontsize=6)
 
 
 def _draw_orbit(result: Orbit) -> Figure:
@@ -261,10 +247,16 @@ def _regime_mesh(axes: Axes, x: FloatArray, y: FloatArray, regime: NDArray[np.ui
     )
 
 
+def _regime_handles(result: PhaseDiagram) -> list[Any]:
+    """Legend patches of the regimes that occur."""
+    present = [regime for regime in Regime if (result.regime == regime).any()]
+    return [Patch(facecolor=COLORS[r], edgecolor="0.4", lw=0.4, label=r.label) for r in present]
+
+
 def _edges(centres: FloatArray) -> FloatArray:
     """Cell edges half way between the centres."""
     if centres.size == 1:
-        return centres[0] + np.array([-0.5, 0.5])
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
     inner = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - inner[0]], inner, [2 * centres[-1] - inner[-1]]])
 

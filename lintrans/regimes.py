@@ -26,7 +26,8 @@ N_STEPS = 12288
 MAX_PERIOD = 64
 PERIOD_TOL = 1e-8  # a return this close in r, over the whole tail, counts as periodic
 SEPARATION = 1e-4  # and no shorter lag may come this close: else a slow approach looks like doubling
-SIGMAS = 4.0  # standard errors by which an exponent must differ from 0
+SIGMAS = 4.0  # standard errors by which an exponent must exceed 0 to count as chaos
+MIN_GROWTH = 40.0  # and e^40 > 1/eps: growth that no departure from one unstable cycle can sustain
 
 
 class Regime(IntEnum):
@@ -79,6 +80,7 @@ class Evidence:
     along_error: FloatArray = measured("standard error of along, from 16 batches")
     transverse: FloatArray = measured("exponent transverse to the slice")
     transverse_error: FloatArray = measured("standard error of transverse, from 16 batches")
+    n_measured: IntArray = measured("steps over which the exponents were averaged")
     final_a: FloatArray = measured("mean mode after the last measured step")
     final_b: FloatArray = measured("imbalance mode after the last measured step")
     period_uv: IntArray = measured("period of the prediction uv; 0 = none found")
@@ -179,6 +181,7 @@ def gather_evidence(
         columns[name] = np.where(np.isfinite(columns[name]), columns[name], -1)
     for name in ("escape_step", "rise_step", "period_uv", "period_a"):
         columns[name] = np.nan_to_num(columns[name]).astype(np.int64)
+    columns["n_measured"] = np.full(mus.size, options[1])
     return Evidence(start_a=a, start_b=b, **columns).reshape(*shape)
 
 
@@ -188,17 +191,19 @@ def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
     divergent (an escape was seen); saddle (on the stable set of the origin: a = 0 and b^2 < 2 - mu);
     monotone or catapult (`normal_form.converges` holds at the final state); periodic (the tail returns
     within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
-    attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors, mu <= 2, above which
-    bounded chaos is only transient); else unresolved.
+    attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors and for so long that
+    perturbations grew by ``MIN_GROWTH``, mu <= 2, above which bounded chaos is only transient); else
+    unresolved.
     """
     e, mu = evidence, np.asarray(mu, dtype=np.float64)
-    at_saddle = (e.final_a == 0) & (np.square(e.final_b) < 2 - mu) & (mu < 2)
+    on_stable_set = (e.final_a == 0) & (np.abs(e.final_b) < np.sqrt(np.maximum(2 - mu, 0)))
     converged = normal_form.converges(mu, e.final_a, e.final_b)
     periodic = (e.period_uv > 1) & (e.separation > SEPARATION) & (e.cycle_along < 0)
-    chaotic = (e.period_uv == 0) & (e.along > SIGMAS * e.along_error) & (mu <= 2)
+    grown = (e.along > SIGMAS * e.along_error) & (e.along * e.n_measured > MIN_GROWTH)
+    chaotic = (e.period_uv == 0) & grown & (mu <= 2)
     conditions = [
         e.escape_step >= 0,
-        at_saddle,
+        on_stable_set,
         converged & (e.rise_step < 0),
         converged,
         periodic,

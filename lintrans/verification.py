@@ -16,17 +16,20 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form, transformer
+from lintrans import kernels, normal_form, training
 from lintrans.errors import count, positive
 from lintrans.prompt import Prompt
 from lintrans.reduction import NormalForm, reduce
 from lintrans.regimes import MAX_PERIOD, PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
 from lintrans.results import Result, axis, on
-from lintrans.transformer import TangentGrowth
+from lintrans.training import TangentGrowth, TwoFactorRun
+from lintrans.transformer import TwoFactorWeights
 
 FloatArray = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)
 SHORT = 32  # steps over which a cycle is judged, rounded up to whole turns
+ROUNDING = 1e-12  # sums over n d terms of rounding 1e-16 each; measured: below 1e-14 for n = 64, d = 10
+TINY = 1e-290  # a state smaller than this is compared absolutely: its last digits underflow
 FAR = 1e60  # in weight units; beyond, training has left every bound and cubes near the end of float64
 
 
@@ -45,6 +48,7 @@ class Verification(Result):
     orbit_difference: FloatArray = on(
         "step", text="relative distance of the whole orbits of map and training"
     )
+    growth: FloatArray = on("step", text="logarithm by which perturbations of the map have grown along")
     uv_trained: FloatArray = on("step", text="prediction of the trained transformer, in units of y_q")
     uv_predicted: FloatArray = on("step", text="prediction of the map iterated from the start")
 
@@ -64,6 +68,12 @@ class Verification(Result):
         return str(self.settings["regime_trained"])
 
     @property
+    def agrees(self) -> bool:
+        """Whether every step commutes within ``ROUNDING`` and the two verdicts do not contradict."""
+        verdicts = {self.regime_predicted, self.regime_trained} - {Regime.UNRESOLVED.label}
+        return self.max_commutation_error <= ROUNDING and len(verdicts) <= 1
+
+    @property
     def horizon(self) -> int:
         """Steps over which the whole orbits agree within the tolerance."""
         apart = np.flatnonzero(~(self.orbit_difference <= self.settings["tol"]))
@@ -71,10 +81,17 @@ class Verification(Result):
 
     @property
     def predicted_horizon(self) -> float:
-        """Steps after which rounding, growing with the exponent, reaches the tolerance; inf if never."""
-        exponent = self.settings["exponent"]
-        growing = exponent is not None and exponent > 0
-        return math.log(self.settings["tol"] / EPSILON) / exponent if growing else math.inf
+        """Steps after which rounding errors have grown to the tolerance; inf if they never do.
+
+        In chaos ln(tol / eps) / exponent. Elsewhere the first step up to which perturbations have grown
+        as much from some earlier step: an orbit may be chaotic for a while and settle on a cycle in
+        another phase than its neighbour.
+        """
+        needed = math.log(self.settings["tol"] / EPSILON)
+        if self.settings["exponent"] is not None:
+            return needed / float(self.settings["exponent"])
+        grown = np.flatnonzero(self.growth - np.minimum.accumulate(self.growth) > needed)
+        return float(self.step[grown[0]]) if grown.size else math.inf
 
 
 def verify(
@@ -112,11 +129,12 @@ def verify(
     """
     n_steps, tol = count("n_steps", n_steps, minimum=64, maximum=10**7), positive("tol", tol)
     nf = reduce(prompt, step_size=step_size, value=value, key_query=key_query)
-    weights = transformer.TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
+    weights = TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
     run, scale = _train_bounded(prompt, weights, step_size, n_steps, nf.mode.weight_unit)
     u, v = nf.mode.project(run.value, run.key_query)
     uv = run.predictions / prompt.query_label
-    u_map, v_map = _map_orbit(nf, run.n_steps)
+    a_map, b_map = _map_orbit(nf, run.n_steps)
+    u_map, v_map = normal_form.from_modes(nf.mu, a_map, b_map)
     predicted = regime(nf.mu, nf.u, nf.v)
     chaotic = predicted.regime is Regime.CHAOTIC
     with np.errstate(over="ignore", invalid="ignore"):
@@ -126,6 +144,7 @@ def verify(
         step=np.arange(run.n_steps + 1),
         commutation_error=_commutation_error(nf, run, scale),
         orbit_difference=difference,
+        growth=_growth_along(nf.mu, a_map, b_map),
         uv_trained=uv,
         uv_predicted=uv_map,
         settings={
@@ -144,7 +163,7 @@ def verify(
 
 
 def _trained_verdict(
-    prompt: Prompt, nf: NormalForm, run: transformer.TwoFactorRun, uv: FloatArray, scale: FloatArray
+    prompt: Prompt, nf: NormalForm, run: TwoFactorRun, uv: FloatArray, scale: FloatArray
 ) -> str:
     """Regime of the trained transformer, by the rules of `classify`, from what training itself shows.
 
@@ -163,6 +182,7 @@ def _trained_verdict(
         rise_step=_first(np.diff(np.abs(r), prepend=np.inf) > floor),
         along=growth.exponent if growth else math.nan,
         along_error=growth.standard_error if growth else math.nan,
+        n_measured=run.n_steps - run.n_steps // 2,
         final_a=a[-1],
         final_b=b[-1],
         period_uv=period,
@@ -174,15 +194,15 @@ def _trained_verdict(
     return str(Verdict.of(nf.mu, evidence))
 
 
-def _growth(prompt: Prompt, run: transformer.TwoFactorRun, state: int, n_steps: int) -> TangentGrowth:
+def _growth(prompt: Prompt, run: TwoFactorRun, state: int, n_steps: int) -> TangentGrowth:
     """Growth of a tangent of gradient descent from a trained state on; the first half is discarded.
 
     Weights that never move have exponent 0 and win in the end over two negative exponents, by way of
     rounding: a cycle is therefore judged over a few turns only.
     """
-    weights = transformer.TwoFactorWeights(run.value[state], run.key_query[state])
+    weights = TwoFactorWeights(run.value[state], run.key_query[state])
     n_discard = n_steps // 2 if state == 0 else 0
-    return transformer.tangent_growth(
+    return training.tangent_growth(
         prompt, weights, step_size=run.step_size, n_steps=n_steps, n_discard=n_discard
     )
 
@@ -198,7 +218,7 @@ def _first(condition: NDArray[np.bool_]) -> int:
     return int(where[0]) if where.size else -1
 
 
-def _commutation_error(nf: NormalForm, run: transformer.TwoFactorRun, scale: FloatArray) -> FloatArray:
+def _commutation_error(nf: NormalForm, run: TwoFactorRun, scale: FloatArray) -> FloatArray:
     """Relative error of one map step into every trained state, compared weight by weight."""
     a, b = normal_form.to_modes(nf.mu, *nf.mode.project(run.value[:-1], run.key_query[:-1]))
     next_a, next_b = kernels.orbits(np.full_like(a, nf.mu), a, b, 1, 1)
@@ -214,16 +234,25 @@ def _commutation_error(nf: NormalForm, run: transformer.TwoFactorRun, scale: Flo
 def _map_orbit(nf: NormalForm, n_steps: int) -> tuple[FloatArray, FloatArray]:
     a, b = normal_form.to_modes([nf.mu], [nf.u], [nf.v])
     all_a, all_b = kernels.orbits(np.array([nf.mu]), a, b, 0, n_steps + 1)
-    return normal_form.from_modes(nf.mu, all_a[0], all_b[0])
+    return all_a[0], all_b[0]
+
+
+def _growth_along(mu: float, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Cumulative sum of the logarithmic Jacobian factors along the loss, 0 at the start."""
+    with np.errstate(all="ignore"):
+        logs = np.log(np.abs(normal_form.along_factor(mu, a[:-1], b[:-1])))
+    logs = np.nan_to_num(logs, nan=0.0, posinf=0.0, neginf=-1e3)  # a lost perturbation is lost for good
+    return np.concatenate([[0.0], np.cumsum(logs)])
 
 
 def _train_bounded(
-    prompt: Prompt, weights: transformer.TwoFactorWeights, step_size: float, n_steps: int, unit: float
-) -> tuple[transformer.TwoFactorRun, FloatArray]:
+    prompt: Prompt, weights: TwoFactorWeights, step_size: float, n_steps: int, unit: float
+) -> tuple[TwoFactorRun, FloatArray]:
     """Train; keep the states up to the first beyond ``FAR``, and the scale of each in weight units."""
-    run = transformer.train(prompt, weights, step_size=step_size, n_steps=n_steps)
+    run = training.train(prompt, weights, step_size=step_size, n_steps=n_steps)
     with np.errstate(over="ignore"):
         scale = np.maximum(np.abs(run.value), np.linalg.norm(run.key_query, axis=(1, 2))) / unit
+    scale = np.maximum(scale, TINY)
     beyond = _first(~(scale <= FAR))
     if beyond < 0:
         return run, scale

@@ -1,0 +1,242 @@
+"""Options shared by commands, each defined once, and how their texts become values.
+
+A command takes a group as one argument; `grouped` unfolds it into its options. Heavy imports wait
+until a method runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lintrans.prompt import Prompt
+    from lintrans.reduction import Mode, NormalForm
+    from lintrans.transformer import TwoFactorWeights
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+NSteps = Annotated[int, typer.Option("--n-steps", help="Gradient descent steps.")]
+DataArgument = typer.Argument(help="CSV or NPZ file with the regression problem.", show_default=False)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The prompt, from a data file."""
+
+    data: Annotated[Path | None, DataArgument] = None
+    target: Annotated[str, typer.Option(help="CSV column with the labels.")] = ""
+    context: Annotated[str, typer.Option(help="Rows of the context, as 0:64.")] = ""
+    query: Annotated[int | None, typer.Option(help="Row of the query.", show_default=False)] = None
+    features: Annotated[str, typer.Option(help="CSV columns to use, comma separated; default all.")] = ""
+    standardize: Annotated[bool, typer.Option("--standardize", help="Scale columns by the context.")] = False
+    center: Annotated[bool, typer.Option("--center", help="Subtract the mean label of the context.")] = False
+
+    def prompt(self) -> Prompt:
+        """Read the prompt from its file."""
+        from lintrans.errors import InputError
+        from lintrans.prompt import Prompt
+
+        if self.data is None:
+            raise InputError("DATA must be given, got none; name a CSV or NPZ file first")
+        prepared = {"standardize": self.standardize, "center": self.center}
+        if self.data.suffix.lower() == ".npz":
+            return Prompt.from_npz(self.data, **prepared)
+        for name in ("target", "context", "query"):
+            if getattr(self, name) in ("", None):
+                raise InputError(
+                    f"--{name} must be given for a CSV file, got none; see lintrans reduce --help"
+                )
+        return Prompt.from_csv(
+            self.data,
+            target=self.target,
+            context=parse_slice("--context", self.context),
+            query=int(self.query or 0),
+            features=self.features.split(",") if self.features else None,
+            **prepared,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options as plain values, to be kept in result files."""
+        return {} if self.data is None else {**vars(self), "data": self.data.name}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Initial weights of the transformer."""
+
+    value: Annotated[float, typer.Option(help="Initial weight w.")] = 0.1
+    scale: Annotated[float, typer.Option(help="Standard deviation of W times sqrt(d).")] = 0.1
+    seed: Annotated[int, typer.Option(help="Seed of the random W.")] = 0
+
+    def draw(self, prompt: Prompt) -> TwoFactorWeights:
+        """Return the initial weights for a prompt."""
+        from lintrans.transformer import initial_weights
+
+        return initial_weights(prompt.d, value=self.value, scale=self.scale, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One learning rate, given as such or as mu."""
+
+    step_size: Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)] = None
+    mu: Annotated[float | None, typer.Option(help="Effective step size instead.", show_default=False)] = None
+
+    def eta(self, mode: Mode) -> float:
+        """Return the learning rate for a prompt."""
+        from lintrans.errors import InputError, positive
+
+        if (self.step_size is None) == (self.mu is None):
+            raise InputError("exactly one of --step-size and --mu must be given; choose one")
+        if self.mu is not None:
+            return positive("mu", self.mu) * mode.unit_step_size
+        return positive("step_size", self.step_size)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of a sweep and the start, from numbers or from a prompt with weights."""
+
+    step_size: Annotated[str, typer.Option(help="Learning rates, as 1e-5:2e-4:800; needs DATA.")] = ""
+    mu: Annotated[str, typer.Option(help="Effective step sizes instead.  [default: 0.002:2.2:1100]")] = ""
+    start: Annotated[str, typer.Option(help="Start u,v.  [default: from DATA, else the probe start]")] = ""
+
+    def resolve(self, problem: Problem, weights: Weights) -> dict[str, Any]:
+        """Return the arguments mus, start and unit_step_size of a sweep."""
+        from lintrans.errors import InputError
+        from lintrans.reduction import Mode
+
+        start = parse_start(self.start) if self.start else None
+        if problem.data is None:
+            if self.step_size:
+                raise InputError(
+                    "--step-size needs DATA to become mu, got no data file; name one, or use --mu"
+                )
+            return {"mus": parse_range("--mu", self.mu or "0.002:2.2:1100"), "start": start}
+        if self.step_size and self.mu:
+            raise InputError("--step-size and --mu must not both be given; choose one")
+        prompt = problem.prompt()
+        mode = Mode.of(prompt)
+        unit = mode.unit_step_size
+        mus = (
+            parse_range("--step-size", self.step_size) / unit
+            if self.step_size
+            else parse_range("--mu", self.mu or "0.002:2.2:1100")
+        )
+        if start is None:
+            drawn = weights.draw(prompt)
+            u, v = mode.project(drawn.value, drawn.key_query)
+            start = (float(u), float(v))
+        return {"mus": mus, "start": start, "unit_step_size": unit}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where results go."""
+
+    output: Annotated[Path | None, typer.Option(help="HDF5 file to write.", show_default=False)] = None
+    figure: Annotated[
+        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False
+
+
+def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Unfold every dataclass argument of a command into its fields, as options of their own."""
+    groups: dict[str, Any] = {}
+    parameters = []
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        group = hints[name]
+        if not is_dataclass(group):
+            parameters.append(parameter.replace(annotation=group, kind=parameter.KEYWORD_ONLY))
+            continue
+        groups[name] = group
+        field_hints = get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                f.name, parameter.KEYWORD_ONLY, default=f.default, annotation=field_hints[f.name]
+            )
+            for f in fields(group)
+        ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> Any:
+        built = {
+            name: group(**{f.name: given.pop(f.name) for f in fields(group)})
+            for name, group in groups.items()
+        }
+        return command(**built, **given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def parse_range(name: str, text: str) -> NDArray[np.float64]:
+    """``start:stop:count`` (both ends included), or one number."""
+    import numpy as np
+
+    from lintrans.errors import InputError, count, finite
+
+    parts = text.split(":")
+    if len(parts) == 1:
+        return np.array([finite(name, text)])
+    if len(parts) != 3:
+        raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
+    start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
+    n = count(f"{name} count", _whole(parts[2]), minimum=2, maximum=10**8)
+    if start >= stop:
+        raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
+    return np.linspace(start, stop, n)
+
+
+def parse_start(text: str) -> tuple[float, float]:
+    """``u,v``."""
+    from lintrans.errors import InputError, finite
+
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise InputError(f"--start must be two numbers u,v, got {text!r}; as in 0.4,0.4")
+    return finite("--start u", parts[0]), finite("--start v", parts[1])
+
+
+def parse_slice(name: str, text: str) -> slice:
+    """``start:stop`` of rows."""
+    from lintrans.errors import InputError, count
+
+    parts = text.split(":")
+    if len(parts) != 2:
+        raise InputError(f"{name} must be start:stop, got {text!r}; as in 0:64")
+    start, stop = (count(f"{name} row", _whole(part), minimum=0) for part in parts)
+    return slice(start, stop)
+
+
+def _whole(text: str) -> int | str:
+    """Return the integer a text spells, or the text for the check that will refuse it."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def normal_form(
+    problem: Problem, weights: Weights, step: Step
+) -> tuple[Prompt, TwoFactorWeights, NormalForm]:
+    """Prompt, initial weights and their normal form, from three groups of options."""
+    from lintrans.reduction import Mode, reduce
+
+    prompt = problem.prompt()
+    drawn = weights.draw(prompt)
+    eta = step.eta(Mode.of(prompt))
+    return prompt, drawn, reduce(prompt, step_size=eta, value=drawn.value, key_query=drawn.key_query)

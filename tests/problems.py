@@ -1,0 +1,47 @@
+"""Prompts and weights that several test files train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lintrans.prompt import Prompt, example_data
+from lintrans.transformer import FullWeights, TwoFactorWeights
+
+LONGLEY = Path(__file__).parent / "data" / "longley.csv"
+GOOD = TwoFactorWeights(1.0, [[1.0]])
+UNIT = Prompt.from_arrays([[1.0]], [1.0], [1.0], 1.0)  # prediction w W: mu = step size, u = w, v = W
+
+
+def random_prompt(n: int, d: int, seed: int = 0) -> Prompt:
+    rng = np.random.default_rng(seed)
+    return Prompt.from_arrays(rng.normal(size=(n, d)), rng.normal(size=n), rng.normal(size=d), rng.normal())
+
+
+def real_prompt(path: Path, target: str, **settings) -> Prompt:
+    return Prompt.from_csv(path, target=target, context=slice(0, 14), query=15, **settings)
+
+
+PROMPTS = {
+    "one token, one feature": random_prompt(1, 1),
+    "one token": random_prompt(1, 4),
+    "one feature": random_prompt(6, 1),
+    "random": random_prompt(7, 3),
+    "longley raw": real_prompt(LONGLEY, "TOTEMP"),
+    "longley": real_prompt(LONGLEY, "TOTEMP", standardize=True, center=True),
+    "diabetes raw": real_prompt(example_data(), "progression"),
+    "diabetes": real_prompt(example_data(), "progression", standardize=True, center=True),
+}
+
+
+def random_weights(kind: type, d: int, seed: int = 5):
+    rng = np.random.default_rng(seed)
+    if kind is TwoFactorWeights:
+        return TwoFactorWeights(rng.normal(), rng.normal(size=(d, d)))
+    return FullWeights(*rng.normal(size=(2, d + 1, d + 1)))
+
+
+every_prompt = pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
+both_kinds = pytest.mark.parametrize("kind", [TwoFactorWeights, FullWeights])

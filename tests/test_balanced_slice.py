@@ -1,0 +1,49 @@
+"""Landmarks: the floats of the library, the exact numbers of the derivation and what orbits do agree."""
+
+from __future__ import annotations
+
+import mpmath
+import pytest
+import sympy as sp
+
+from lintrans import balanced_slice
+from lintrans.balanced_slice import landmarks, superstable_mus
+from lintrans.symbolic import landmarks as derived
+
+FEIGENBAUM = 4.669201609102990  # M. Feigenbaum (1978), J. Stat. Phys. 19, 25
+
+
+@pytest.mark.parametrize("name", list(landmarks()))
+def test_float_is_the_derived_number_correctly_rounded(name):
+    assert landmarks()[name].mu == float(sp.N(derived.landmarks()[name].mu, 25))
+
+
+@pytest.mark.parametrize("name", list(landmarks()))
+def test_exact_text_is_the_derived_number(name):
+    exact = landmarks()[name].exact
+    if exact is None:
+        assert name == "accumulation"
+        return
+    assert sp.simplify(sp.sympify(exact) - derived.landmarks()[name].mu) == 0
+
+
+def test_names_and_order():
+    names = ["monotone", "stable", "period_4", "accumulation", "band_merging", "period_3", "crisis"]
+    assert list(landmarks()) == [*names, "chebyshev"]
+    values = [mark.mu for mark in landmarks().values()]
+    assert values == sorted(values)
+
+
+def test_gaps_of_superstable_parameters_shrink_by_feigenbaums_constant():
+    with mpmath.workdps(30):
+        mus = superstable_mus(10)
+        gaps = [float(b - a) for a, b in zip(mus, mus[1:], strict=False)]
+    ratios = [a / b for a, b in zip(gaps, gaps[1:], strict=False)]
+    errors = [abs(ratio - FEIGENBAUM) for ratio in ratios]
+    assert errors == sorted(errors, reverse=True)  # they approach it
+    assert errors[-1] < 1e-5
+
+
+def test_newton_that_does_not_settle_is_an_error():
+    with pytest.raises(ArithmeticError, match="period 2"):
+        balanced_slice._superstable(2, mpmath.nan)
