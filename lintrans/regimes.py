@@ -158,7 +158,8 @@ def gather_evidence(
     """
     grid = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (mu, u, v)))
     shape = grid[0].shape
-    mus, us, vs = (finite_array(n, x.ravel(), 1) for n, x in zip(("mu", "u", "v"), grid, strict=True))
+    # Copies: a read-only view would be another type for Numba, and compile everything again.
+    mus, us, vs = (finite_array(n, x.flatten(), 1) for n, x in zip(("mu", "u", "v"), grid, strict=True))
     if (mus <= 0).any():
         positive("mu", mus[mus <= 0][0])
     a, b = normal_form.to_modes(mus, us, vs)

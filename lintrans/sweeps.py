@@ -62,7 +62,7 @@ def mu_axis(
     mus: ArrayLike, start: tuple[float, float] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Check an axis of mu; return it with the start (u, v) of each, the probe start if None."""
-    grid = increasing("mus", mus)
+    grid = increasing("mus", mus).copy()  # the caller may change or freeze theirs
     positive("mus[0]", grid[0])
     if start is None:
         return grid, *probe_start(grid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import mpmath
 import pytest
 import sympy as sp
@@ -37,8 +39,8 @@ def test_names_and_order():
 def test_gaps_of_superstable_parameters_shrink_by_feigenbaums_constant():
     with mpmath.workdps(30):
         mus = superstable_mus(10)
-        gaps = [float(b - a) for a, b in zip(mus, mus[1:], strict=False)]
-    ratios = [a / b for a, b in zip(gaps, gaps[1:], strict=False)]
+        gaps = [float(b - a) for a, b in pairwise(mus)]
+    ratios = [a / b for a, b in pairwise(gaps)]
     errors = [abs(ratio - FEIGENBAUM) for ratio in ratios]
     assert errors == sorted(errors, reverse=True)  # they approach it
     assert errors[-1] < 1e-5

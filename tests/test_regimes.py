@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lintrans import normal_form
+from lintrans import kernels, normal_form
 from lintrans.balanced_slice import landmarks, superstable_mus
 from lintrans.errors import InputError
+from lintrans.orbits import bifurcation_diagram, orbit
+from lintrans.phase import phase_diagram
 from lintrans.regimes import Regime, Verdict, classify, gather_evidence, regime
 
 MU = {name: mark.mu for name, mark in landmarks().items()}
@@ -233,3 +235,16 @@ def test_bad_arguments(arguments, message):
 def test_unknown_regime_name():
     with pytest.raises(InputError, match=r"one of unresolved, monotone, .*'wild'"):
         Regime.from_label("wild")
+
+
+def test_no_call_compiles_a_kernel_again():
+    """Views, read-only arrays and other layouts must not reach Numba as types of their own."""
+    frozen = np.linspace(0.5, 1.5, 6).reshape(2, 3)
+    frozen.setflags(write=False)
+    options = {"n_transient": 128, "n_steps": 128}
+    for mu in (0.5, [0.5, 1.0], frozen, frozen.T, frozen[:, ::2], np.broadcast_to(frozen[0], (4, 3))):
+        gather_evidence(mu, 0.4, 0.4, **options)
+    phase_diagram([0.5, 1.0], scales=[0.5, 1.0], **options)
+    bifurcation_diagram(frozen[0], n_transient=8, n_samples=4)
+    orbit(0.5, 0.4, 0.4, n_steps=3)
+    assert len(kernels.evidence.signatures) == len(kernels.orbits.signatures) == 1

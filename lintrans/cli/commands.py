@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="lintrans",
-    help="Large-step training dynamics of linear transformers: at which learning rate training breaks, and how.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -334,9 +333,8 @@ def show(
         emit_json(answer)
         return
     for name, value in answer.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{k} {v}" for k, v in value.items())
-        say(f"{name}: {value}")
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        say(f"{name}: {text}")
 
 
 @app.command()
