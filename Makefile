@@ -3,11 +3,11 @@
 #   make test    installs the test tools, then runs everything CI runs
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --query 64 --standardize --center
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint figures clean
 
 demo: .venv/installed
 	@mkdir -p demo
@@ -23,6 +23,14 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+figures: .venv/installed
+	@mkdir -p demo
+	$(BIN)/lintrans phase-diagram $(EXAMPLE) --output demo/phase_diagram.h5 --figure docs/figures/phase_diagram.png --force
+	$(BIN)/lintrans bifurcation --mu 0.8:2.02:1200 --output demo/bifurcation.h5 --figure docs/figures/bifurcation.png --force
+	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 1,1 --scales 0.01:2:300 --output demo/scales.h5 --figure docs/figures/scales.png --force
+	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 0.5,0.5 --imbalances -5:5:300 --output demo/imbalances.h5 --figure docs/figures/imbalances.png --force
+	$(BIN)/python docs/draw_house.py
 
 clean:
 	rm -rf .venv demo build *.egg-info

@@ -48,7 +48,7 @@ class Verification(Result):
     orbit_difference: FloatArray = on(
         "step", text="relative distance of the whole orbits of map and training"
     )
-    growth: FloatArray = on("step", text="logarithm by which perturbations of the map have grown along")
+    growth: FloatArray = on("step", text="log growth of a perturbation of the map, relative to the state")
     uv_trained: FloatArray = on("step", text="prediction of the trained transformer, in units of y_q")
     uv_predicted: FloatArray = on("step", text="prediction of the map iterated from the start")
 
@@ -238,11 +238,12 @@ def _map_orbit(nf: NormalForm, n_steps: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _growth_along(mu: float, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Cumulative sum of the logarithmic Jacobian factors along the loss, 0 at the start."""
+    """Logarithm by which a perturbation along the loss has grown, relative to the state; 0 at first."""
     with np.errstate(all="ignore"):
         logs = np.log(np.abs(normal_form.along_factor(mu, a[:-1], b[:-1])))
+        sizes = np.log(np.maximum(np.hypot(a, b), TINY))
     logs = np.nan_to_num(logs, nan=0.0, posinf=0.0, neginf=-1e3)  # a lost perturbation is lost for good
-    return np.concatenate([[0.0], np.cumsum(logs)])
+    return np.asarray(np.concatenate([[0.0], np.cumsum(logs)]) - (sizes - sizes[0]))
 
 
 def _train_bounded(
