@@ -83,6 +83,7 @@ class Evidence:
     n_measured: IntArray = measured("steps over which the exponents were averaged")
     final_a: FloatArray = measured("mean mode after the last measured step")
     final_b: FloatArray = measured("imbalance mode after the last measured step")
+    residual: FloatArray = measured("uv - 1 at that state")
     period_uv: IntArray = measured("period of the prediction uv; 0 = none found")
     period_a: IntArray = measured("period with the sign of a; period_uv or twice that")
     return_error: FloatArray = measured("largest |r(n + p) - r(n)| over the tail; NaN without a period")
@@ -183,6 +184,7 @@ def gather_evidence(
     for name in ("escape_step", "rise_step", "period_uv", "period_a"):
         columns[name] = np.nan_to_num(columns[name]).astype(np.int64)
     columns["n_measured"] = np.full(mus.size, options[1])
+    columns["residual"] = normal_form.residual(mus, columns["final_a"], columns["final_b"]) / mus
     return Evidence(start_a=a, start_b=b, **columns).reshape(*shape)
 
 

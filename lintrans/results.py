@@ -6,6 +6,7 @@ A result is a frozen dataclass whose array fields say, by `axis` and `on`, which
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -59,6 +60,10 @@ class Result:
 
     settings: dict[str, Any]
     versions: dict[str, str] = field(default_factory=versions)
+
+    def __post_init__(self) -> None:
+        # A result in memory equals the one read back, and what JSON cannot hold fails here, not on saving.
+        object.__setattr__(self, "settings", json.loads(json.dumps(self.settings)))
 
     def __init_subclass__(cls) -> None:
         Result.kinds[cls.kind] = cls

@@ -169,3 +169,23 @@ def test_bad_arguments(arguments, message):
     good = {"step_size": 0.1, "value": 0.1, "key_query": np.eye(3)}
     with pytest.raises(lt.InputError, match=message):
         reduce(prompt, **(good | arguments))
+
+
+def test_full_weights_started_in_one_eigenvector_are_the_normal_form_too():
+    """p and K e_q / |e_q| along one eigenvector of G = E E^T / n: one mode, with h = |e_q| g."""
+    prompt = random_prompt(13)
+    tokens = np.column_stack([np.vstack([prompt.context.T, prompt.labels]), np.append(prompt.query, 0.0)])
+    eigenvalues, eigenvectors = np.linalg.eigh(tokens @ tokens.T / prompt.n)
+    query = tokens[:, -1]
+    h = np.linalg.norm(query) * eigenvalues[-1]
+    q = eigenvectors[:, -1]
+    unit = np.sqrt(abs(prompt.query_label) / h)
+    mu, u, v = 0.7, 0.5, 0.3
+    P, K = np.zeros((4, 4)), np.outer(q, query / np.linalg.norm(query))
+    P[-1] = unit * u * q
+    K *= unit * v * np.sign(prompt.query_label)
+    run = lt.train(prompt, lt.FullWeights(P, K), step_size=mu / h / abs(prompt.query_label), n_steps=40)
+    path = lt.orbit(mu, u, v, n_steps=40)
+    # Rounding of the other modes grows by at most 1 + mu per step until the residual has died out.
+    assert run.P[:, -1] @ q / unit == pytest.approx(path.u, abs=1e-12)
+    assert run.predictions / prompt.query_label == pytest.approx(path.u * path.v, abs=1e-12)
