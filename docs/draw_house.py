@@ -1,7 +1,7 @@
 """Draw docs/figures/house.svg from the layers that import-linter enforces and the files' own first lines.
 
-    python docs/draw_house.py           writes the picture
-    python docs/draw_house.py --check   exits with 1 if the committed picture is out of date
+python docs/draw_house.py           writes the picture
+python docs/draw_house.py --check   exits with 1 if the committed picture is out of date
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main() -> int:
 
 def draw() -> str:
     layers = [[room.strip() for room in row.split(":")] for row in contract()["layers"]]
-    shapes = [text(MARGIN, MARGIN + 6, "A room may import from the rows below it, never from above.", 13, "#444")]
+    shapes = [
+        text(MARGIN, MARGIN + 6, "A room may import from the rows below it, never from above.", 13, "#444")
+    ]
     top = MARGIN + 22
     tops = []
     for layer in layers:
@@ -41,8 +43,8 @@ def draw() -> str:
             shapes += box(MARGIN + i * (width + GAP), top, width, height, room)
         tops.append(top)
         top += height + GAP
-    side = tops[4]
-    shapes += box(WIDTH - BESIDE + GAP, side, BESIDE - GAP - MARGIN, tops[8] - GAP - side, "symbolic", "#f3ecdf")
+    side, end = tops[4], tops[8] - GAP
+    shapes += box(WIDTH - BESIDE + GAP, side, BESIDE - GAP - MARGIN, end - side, "symbolic", "#f3ecdf")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" '
         f'height="{top}" font-family="Helvetica, Arial, sans-serif">\n'

@@ -1,6 +1,7 @@
 """Print, per range of mu, how many verdicts agree with closed form and exponent."""
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def main() -> None:
     row = "{:<22} {:<12} {:>6} {:>7} {:>11} {:>6}"
     print(row.format("mu", "expected", "values", "agree", "unresolved", "wrong"))
     edges = [0.0, *bounds, config["mu_max"]]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         for code in Regime:
             cells = (mu > low) & (mu <= high) & (expected == code)
             if cells.any():

@@ -21,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        code = commands.app(args=[w for w in words if w != "--debug"], prog_name="lintrans", standalone_mode=False)
+        code = commands.app(
+            args=[w for w in words if w != "--debug"], prog_name="lintrans", standalone_mode=False
+        )
     except (KeyboardInterrupt, typer.Abort):
         answers.complain("stopped; nothing was written")
         return 130

@@ -1,4 +1,4 @@
-"""Write tests/golden/phase_diagram.h5: run by hand when numbers change on purpose (and say so in CHANGELOG)."""
+"""Write phase_diagram.h5: run by hand when numbers change on purpose, and say so in CHANGELOG."""
 
 from pathlib import Path
 
