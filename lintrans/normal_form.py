@@ -34,14 +34,16 @@ def to_modes(mu: ArrayLike, u: ArrayLike, v: ArrayLike) -> tuple[FloatArray, Flo
 
 
 def from_modes(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """State (u, v) of mode coordinates (a, b); the inverse of `to_modes`."""
+    """State (u, v) of mode coordinates (a, b); the inverse of `to_modes`. NaN where both overflowed."""
     root = np.sqrt(np.asarray(mu, dtype=np.float64))
-    return np.add(a, b) / root, np.subtract(a, b) / root
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.add(a, b) / root, np.subtract(a, b) / root
 
 
 def residual(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
-    """Residual r = mu (uv - 1); the loss in units of y_q^2 is (r / mu)^2 / 2."""
-    return np.asarray(np.square(a) - (np.square(b) + mu), dtype=np.float64)
+    """Residual r = mu (uv - 1); the loss in units of y_q^2 is (r / mu)^2 / 2. NaN after an overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.square(a) - (np.square(b) + mu), dtype=np.float64)
 
 
 def ellipse_level(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
