@@ -186,7 +186,8 @@ def _cycle_exponent(mu, a, b, period):
         square = b * b
         a, b, r = step(mu, a, b)
         total += np.log(abs(jacobian_factor(mu, square, r, off_slice)))
-        total -= off_slice * np.log(abs(1.0 + r))
+        if off_slice > 0.0:  # on the slice r = -1 would subtract 0 times -inf
+            total -= np.log(abs(1.0 + r))
     return total / period
 
 

@@ -88,7 +88,8 @@ def along_factor(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """
     r = residual(mu, a, b)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(1 - 3 * r - 2 * np.asarray(mu) - 4 * np.square(b) / (1 + r))
+        bent = np.where(np.equal(b, 0), 0.0, 4 * np.square(b) / (1 + r))  # not 0/0 where r = -1 on the slice
+        return np.asarray(1 - 3 * r - 2 * np.asarray(mu) - bent)
 
 
 def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
