@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import positive
 from lintrans.regimes import N_STEPS, N_TRANSIENT, gather_evidence
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import mu_axis
+from lintrans.sweeps import mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
 
@@ -52,6 +51,7 @@ def lyapunov_exponents(
     [-0.92, 1.1]
     """
     grid, u, v = mu_axis(mus, start)
+    rates = step_sizes(grid, unit_step_size)
     evidence = gather_evidence(
         grid, u, v, n_transient=n_transient, n_steps=n_steps, n_threads=n_threads, progress=progress
     )
@@ -61,6 +61,6 @@ def lyapunov_exponents(
         along_error=evidence.along_error,
         transverse=evidence.transverse,
         transverse_error=evidence.transverse_error,
-        step_size=None if unit_step_size is None else grid * positive("unit_step_size", unit_step_size),
+        step_size=rates,
         settings={"start": start, "n_transient": n_transient, "n_steps": n_steps},
     )

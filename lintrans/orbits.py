@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from lintrans import kernels, normal_form
 from lintrans.errors import count, finite, positive
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import mu_axis, run_cells
+from lintrans.sweeps import check_memory, mu_axis, run_cells, step_sizes
 
 FloatArray = NDArray[np.float64]
 
@@ -26,6 +26,10 @@ class Orbit(Result):
     step: NDArray[np.int64] = axis("gradient descent step")
     a: FloatArray = on("step", text="mean mode sqrt(mu) (u + v) / 2")
     b: FloatArray = on("step", text="imbalance mode sqrt(mu) (u - v) / 2")
+
+    def check(self) -> None:
+        """Refuse a mu that is no step size."""
+        positive("mu", self.settings.get("mu"))
 
     @property
     def mu(self) -> float:
@@ -77,7 +81,8 @@ def orbit(mu: float, u: float, v: float, *, n_steps: int) -> Orbit:
     [0.0, 0.0, 0.0]
     """
     mu, u, v = positive("mu", mu), finite("u", u), finite("v", v)
-    n_steps = count("n_steps", n_steps, minimum=0, maximum=10**8)
+    n_steps = count("n_steps", n_steps, minimum=0)
+    check_memory("the orbit", 3 * 8 * (n_steps + 1))
     a, b = normal_form.to_modes([mu], [u], [v])
     all_a, all_b = kernels.orbits(np.array([mu]), a, b, 0, n_steps + 1)
     settings = {"mu": mu, "u": u, "v": v, "n_steps": n_steps}
@@ -124,18 +129,26 @@ def bifurcation_diagram(
     """
     grid, u, v = mu_axis(mus, start)
     n_transient, n_samples = count("n_transient", n_transient, minimum=0), count("n_samples", n_samples)
+    rates = step_sizes(grid, unit_step_size)
     a, b = normal_form.to_modes(grid, u, v)
 
     def kernel(part: slice) -> FloatArray:
-        return np.hstack(kernels.orbits(grid[part], a[part], b[part], n_transient, n_samples))
+        return _bounded(grid[part], *kernels.orbits(grid[part], a[part], b[part], n_transient, n_samples))
 
     table = run_cells(kernel, grid.size, width=2 * n_samples, n_threads=n_threads, progress=progress)
-    table[~np.isfinite(table).all(axis=1)] = np.nan
     return BifurcationDiagram(
         mu=grid,
         sample=np.arange(n_samples),
         a=table[:, :n_samples],
         b=table[:, n_samples:],
-        step_size=None if unit_step_size is None else grid * positive("unit_step_size", unit_step_size),
+        step_size=rates,
         settings={"start": start, "n_transient": n_transient, "n_samples": n_samples},
     )
+
+
+def _bounded(mu: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Samples of a and b side by side; NaN throughout a row in which the orbit has escaped."""
+    outside = ~(np.abs(normal_form.residual(mu[:, None], a, b)) <= kernels.ESCAPED)
+    table = np.hstack((a, b))
+    table[outside.any(axis=1)] = np.nan
+    return table

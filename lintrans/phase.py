@@ -7,18 +7,19 @@ starts, a single one for a diagram in one parameter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, increasing, positive
+from lintrans.errors import InputError, increasing, short
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Evidence, Regime, classify, gather_evidence
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import mu_axis
+from lintrans.sweeps import check_memory, mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
+START_AXES = ("scale", "imbalance")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +39,16 @@ class PhaseDiagram(Result):
     )
     evidence: Evidence = on("mu", "start", parts=Evidence)
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
+
+    def check(self) -> None:
+        """Refuse an unknown regime or second axis."""
+        if self.regime.max() >= len(Regime):
+            raise InputError(f"regime must be below {len(Regime)}, got {self.regime.max()}; upgrade lintrans")
+        if self.settings.get("start_axis") not in START_AXES:
+            given = self.settings.get("start_axis")
+            raise InputError(
+                f"start_axis must be one of {', '.join(START_AXES)}, got {short(given)}; upgrade lintrans"
+            )
 
     def count(self) -> dict[str, int]:
         """Cells of every regime that occurs."""
@@ -110,9 +121,11 @@ def phase_diagram(
     if scales is not None and imbalances is not None:
         raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
     grid, u, v = mu_axis(mus, start)
-    name = "scale" if imbalances is None else "imbalance"
+    rates = step_sizes(grid, unit_step_size)
+    name = START_AXES[imbalances is not None]
     given = scales if imbalances is None else imbalances
     values = increasing(f"{name}s", (1.0,) if given is None else given)
+    check_memory("the grid", grid.size * values.size * len(fields(Evidence)) * 8)
     us, vs = _family(name, values, u[:, None], v[:, None])
     cells = np.broadcast_to(grid[:, None], us.shape)
     evidence = gather_evidence(
@@ -130,7 +143,7 @@ def phase_diagram(
         start=values,
         regime=classify(cells, evidence),
         evidence=evidence,
-        step_size=None if unit_step_size is None else grid * positive("unit_step_size", unit_step_size),
+        step_size=rates,
         settings={
             "start": start,
             "start_axis": name,

@@ -1,8 +1,8 @@
 """Figures: a result in, a Matplotlib figure out. The only file that imports Matplotlib.
 
-Figures are one journal column wide (3.5 inches), coloured from the palette of Okabe and Ito in an order
-of falling lightness, so that regimes can be told apart in grey too. Dense layers are rasterised: PDF
-and SVG stay small.
+Figures are one journal column wide (3.5 inches), coloured after the palette of Okabe and Ito, with the
+lightness moved so that regimes can be told apart in grey too: they lie at least 8 apart in CIE L*.
+Dense layers are rasterised: PDF and SVG stay small.
 """
 
 from __future__ import annotations
@@ -45,39 +45,44 @@ STYLE: Any = {
 }
 COLORS = {
     Regime.UNRESOLVED: "#ffffff",
-    Regime.MONOTONE: "#fbf3b0",
-    Regime.CATAPULT: "#e6b422",
-    Regime.PERIODIC: "#56b4e9",
-    Regime.CHAOTIC: "#0b5394",
+    Regime.MONOTONE: "#f7e69a",
+    Regime.CATAPULT: "#e8b730",
+    Regime.PERIODIC: "#4aa3d8",
+    Regime.CHAOTIC: "#0b4a86",
     Regime.DIVERGENT: "#1c1c1c",
-    Regime.SADDLE: "#d55e00",
+    Regime.SADDLE: "#c85200",
 }
+EDGE: dict[str, Any] = {"colors": "#d55e00", "linewidths": 0.9, "linestyles": "dashed"}
 ALONG, TRANSVERSE = "#0072b2", "#d55e00"
 LEGEND: dict[str, Any] = {"fontsize": 6, "handlelength": 1.2, "columnspacing": 1.2}
 MU_LABEL = r"effective step size $\mu$"
 ETA_LABEL = r"learning rate $\eta$"
 
 
-def plot(result: Result, **options: Any) -> Figure:
+def plot(result: Result, *, variable: str | None = None) -> Figure:
     """Draw any result as a figure.
 
     Parameters
     ----------
     result
         What a function of this package or `lintrans.load` returned.
-    options
-        For a bifurcation diagram ``variable``: "uv" (default), "a" or "loss".
+    variable
+        Of a bifurcation diagram only: "uv" (default), "a" or "loss".
 
     Raises
     ------
     InputError
-        If there is no figure for the kind, or no such option.
+        If there is no figure for the kind, or no such variable.
     """
     draw = _DRAW.get(result.kind)
     if draw is None:
         raise InputError(f"result must be of a kind with a figure, got {result.kind}; see plotting.plot")
+    if variable is not None and result.kind != BifurcationDiagram.kind:
+        raise InputError(
+            f"variable needs a bifurcation diagram, got {variable!r} for {result.kind}; leave it out"
+        )
     with rc_context(STYLE):
-        return draw(result, **options)
+        return draw(result) if variable is None else draw(result, variable)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -89,7 +94,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = F
         If the ending is another one, or as `lintrans.store.check_output`.
     """
     check_figure_path(path)
-    metadata = {"Date": None} if Path(path).suffix == ".svg" else None
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(Path(path).suffix)
     with rc_context(STYLE), replacing(path, force=force) as part:
         figure.savefig(part, dpi=300, metadata=metadata)
     return Path(path)
@@ -123,7 +128,9 @@ def _draw_phase_line(result: PhaseDiagram) -> Figure:
     _regime_mesh(strip, mu, np.array([0.0]), result.regime)
     strip.set(yticks=[])
     strip.set_ylabel("regime", rotation=0, ha="right", va="center")
-    figure.legend(handles=_regime_handles(result), loc="outside lower center", ncols=5, **LEGEND)
+    handles = _regime_handles(result)
+    ncols = 5 if len(handles) <= 5 else 4
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, **LEGEND)
     _mark_landmarks((loss, exponents), mu)
     _label_mu(strip, result)
     return figure
@@ -135,20 +142,16 @@ def _draw_phase_plane(result: PhaseDiagram) -> Figure:
     axes = figure.subplots()
     _regime_mesh(axes, result.mu, result.start, result.regime)
     u, v = from_modes(result.mu[:, None], result.evidence.start_a, result.evidence.start_b)
-    axes.contour(
-        result.mu,
-        result.start,
-        (result.mu[:, None] - critical_mu(u, v)).T,
-        levels=[0.0],
-        colors="#d55e00",
-        linewidths=0.9,
-        linestyles="dashed",
-    )
+    beyond = result.mu[:, None] - critical_mu(u, v)
+    has_edge = min(beyond.shape) > 1 and bool(beyond.min() < 0 < beyond.max())
+    if has_edge:
+        axes.contour(result.mu, result.start, beyond.T, levels=[0.0], **EDGE)
     name = result.settings["start_axis"]
     text = {"scale": "scale of the initial weights", "imbalance": "imbalance $u^2-v^2$ of the start"}[name]
     axes.set(ylabel=text)
-    edge = axes.plot([], [], "--", color="#d55e00", lw=0.9, label="edge of the ellipse")
-    handles = _regime_handles(result) + edge
+    handles = _regime_handles(result)
+    if has_edge:
+        handles += axes.plot([], [], "--", color=EDGE["colors"], lw=0.9, label="edge of the ellipse")
     figure.legend(handles=handles, loc="outside upper center", ncols=4, **LEGEND)
     _label_mu(axes, result)
     return figure
@@ -179,7 +182,8 @@ def _column_histogram(values: FloatArray, n_bins: int = 400) -> tuple[FloatArray
     """Share of each row's samples in every bin, shape (n_mu, n_bins), and the range of the bins."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    pad = 0.03 * (high - low) or 0.5
+    size = max(abs(low), abs(high)) or 1.0
+    pad = 0.03 * (high - low) if high - low > 1e-9 * size else 0.5 * size  # a constant, up to rounding
     low, high = low - pad, high + pad
     bins = np.floor((values - low) / (high - low) * n_bins)
     rows, columns = np.nonzero(np.isfinite(values))
@@ -202,14 +206,15 @@ def _draw_exponents(axes: Axes, mu: FloatArray, along: FloatArray, transverse: F
     axes.plot(mu, along, color=ALONG, lw=0.8, label=r"along $\lambda_\parallel$")
     axes.plot(mu, transverse, color=TRANSVERSE, lw=0.8, ls="--", label=r"transverse $\lambda_\perp$")
     axes.set(ylim=(-2.2, 1.3), ylabel="exponent\n(nats per step)")
-    axes.legend(loc="upper left", fontsize=6)
+    axes.legend(loc="best", fontsize=6)
 
 
 def _draw_orbit(result: Orbit) -> Figure:
     """Loss and the two factors over the first steps."""
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
     loss, factors = figure.subplots(2, 1, sharex=True)
-    keep = slice(0, 1 + min(int(np.argmax(~(result.loss < 1e6))) or result.step.size, result.step.size))
+    left = np.flatnonzero(~(result.loss < 1e6))  # shown up to the first state far out
+    keep = slice(0, left[0] + 1 if left.size else None)
     step = result.step[keep]
     loss.plot(step, np.maximum(result.loss[keep], 1e-33), color="k", marker=".", ms=2)
     loss.set(yscale="log", ylabel=r"loss $(uv-1)^2/2$", title=rf"$\mu={result.mu:.6g}$")
@@ -301,6 +306,7 @@ def _spread(places: list[float], gap: float) -> list[float]:
 def _label_mu(axes: Axes, result: Any) -> None:
     """Name the axis of mu, and add one of learning rates below where they are known."""
     axes.set_xlabel(MU_LABEL)
+    axes.locator_params(axis="x", nbins=8 if np.ptp(result.mu) > 0.2 else 4)  # longer numbers need room
     if result.step_size is None:
         return
     unit = result.step_size[0] / result.mu[0]

@@ -2,18 +2,23 @@
 
 A result is a frozen dataclass whose array fields say, by `axis` and `on`, which axes they live on.
 `store` writes and reads any such class from that alone, and needs no code of its own for a new one.
+The types of the arrays are those of the annotations.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from importlib.metadata import version
-from typing import Any, ClassVar, NamedTuple
+from types import UnionType
+from typing import Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 
+import numpy as np
 from numpy.typing import NDArray
+
+from lintrans.errors import InputError
 
 PACKAGES = ("lintrans", "numpy", "numba", "h5py")
 
@@ -25,6 +30,35 @@ class Variable(NamedTuple):
     dims: tuple[str, ...]
     values: NDArray[Any]
     text: str
+
+
+class Slot(NamedTuple):
+    """Place of one array in a class of results; ``field`` differs from ``name`` for a part."""
+
+    name: str
+    field: str
+    dims: tuple[str, ...]
+    dtype: np.dtype[Any]
+    text: str
+    optional: bool
+
+    def fit(self, found: Mapping[str, Variable], shape: tuple[int, ...]) -> NDArray[Any] | None:
+        """Array of this place among those of a file, once its axes, shape and type are right."""
+        if self.name not in found:
+            if self.optional:
+                return None
+            raise InputError(f"array {self.name!r} must be there, got none; compute the file again")
+        _, dims, values, _ = found[self.name]
+        given, wanted = (dims, values.shape, values.dtype), (self.dims, shape, self.dtype)
+        if given != wanted:
+            raise InputError(
+                f"array {self.name!r} must have {_describe(*wanted)}, got {_describe(*given)}; "
+                "compute the file again"
+            )
+        array = np.asarray(values[()])
+        if self.dims == (self.name,):
+            _check_axis(self.name, array)
+        return array
 
 
 def axis(text: str) -> Any:
@@ -63,36 +97,79 @@ class Result:
 
     def __post_init__(self) -> None:
         # A result in memory equals the one read back, and what JSON cannot hold fails here, not on saving.
-        object.__setattr__(self, "settings", json.loads(json.dumps(self.settings)))
+        plain = json.dumps(self.settings, default=lambda number: number.tolist())  # NumPy's to Python's
+        object.__setattr__(self, "settings", json.loads(plain))
 
     def __init_subclass__(cls) -> None:
         Result.kinds[cls.kind] = cls
 
-    def variables(self) -> Iterator[Variable]:
-        """All arrays of the result, axes first."""
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if "dims" not in f.metadata or value is None:
-                continue
-            dims = f.metadata["dims"] or (f.name,)
-            if f.metadata.get("parts"):
-                for part in fields(value):
-                    yield Variable(part.name, dims, getattr(value, part.name), part.metadata["text"])
-            else:
-                yield Variable(f.name, dims, value, f.metadata["text"])
-
     @classmethod
-    def from_variables(
-        cls, arrays: dict[str, NDArray[Any]], settings: dict[str, Any], versions: dict[str, str]
-    ) -> Result:
-        """Put a result together from its arrays by name; the inverse of `variables`."""
-        values: dict[str, Any] = {}
+    def slots(cls) -> Iterator[Slot]:
+        """Places of all arrays, axes first."""
+        hints = get_type_hints(cls)
         for f in fields(cls):
             if "dims" not in f.metadata:
                 continue
+            dims, optional = f.metadata["dims"] or (f.name,), f.default is not MISSING
             parts = f.metadata.get("parts")
-            if parts:
-                values[f.name] = parts(**{part.name: arrays[part.name] for part in fields(parts)})
+            hints_of = get_type_hints(parts) if parts else hints
+            for part in fields(parts) if parts else (f,):
+                dtype = _dtype(hints_of[part.name])
+                yield Slot(part.name, f.name, dims, dtype, part.metadata["text"], optional)
+
+    def variables(self) -> Iterator[Variable]:
+        """All arrays of the result, axes first."""
+        for slot in self.slots():
+            held = getattr(self, slot.field)
+            if held is not None:
+                values = held if slot.name == slot.field else getattr(held, slot.name)
+                yield Variable(slot.name, slot.dims, values, slot.text)
+
+    @classmethod
+    def from_variables(
+        cls, found: Mapping[str, Variable], settings: dict[str, Any], versions: dict[str, str]
+    ) -> Result:
+        """Put a result together from its arrays by name; the inverse of `variables`.
+
+        Raises
+        ------
+        InputError
+            If an array is missing or has other axes, another shape or another type than the class says.
+        """
+        sizes = {name: variable.values.size for name, variable in found.items()}
+        values: dict[str, Any] = {}
+        for slot in cls.slots():
+            shape = tuple(sizes.get(name, 0) for name in slot.dims)
+            array = slot.fit(found, shape)
+            if slot.name == slot.field:
+                values[slot.name] = array
             else:
-                values[f.name] = arrays[f.name] if f.default is not None else arrays.get(f.name)
-        return cls(**values, settings=settings, versions=versions)
+                values.setdefault(slot.field, {})[slot.name] = array
+        for f in fields(cls):
+            if f.metadata.get("parts"):
+                values[f.name] = f.metadata["parts"](**values[f.name])
+        result = cls(**values, settings=settings, versions=versions)
+        result.check()
+        return result
+
+    def check(self) -> None:
+        """Refuse, with an InputError, entries or settings read from a file that no computation gives."""
+
+
+def _check_axis(name: str, values: NDArray[Any]) -> None:
+    if not (values.size and np.isfinite(values).all() and (np.diff(values) > 0).all()):
+        raise InputError(
+            f"axis {name!r} must be finite and increasing, got other values; compute the file again"
+        )
+
+
+def _dtype(hint: Any) -> np.dtype[Any]:
+    """Type of the entries in an annotation ``NDArray[x]`` or ``NDArray[x] | None``."""
+    array = get_args(hint)[0] if get_origin(hint) is UnionType else hint
+    entry: type[np.generic] = get_args(get_args(array)[1])[0]
+    return np.dtype(entry)
+
+
+def _describe(dims: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    axes = ", ".join(f"{name} {n}" for name, n in zip(dims, shape, strict=False))
+    return f"{dtype} on ({axes})" if len(dims) == len(shape) else f"{dtype} of shape {shape}"

@@ -66,8 +66,16 @@ def mu_axis(
     positive("mus[0]", grid[0])
     if start is None:
         return grid, *probe_start(grid)
-    u, v = finite_array("start", start, 1)
+    given = finite_array("start", start, 1)
+    if given.size != 2:
+        raise InputError(f"start must be the two numbers (u, v), got {given.size}; pass start=(0.4, 0.4)")
+    u, v = given
     return grid, np.full_like(grid, u), np.full_like(grid, v)
+
+
+def step_sizes(mus: NDArray[np.float64], unit_step_size: float | None) -> NDArray[np.float64] | None:
+    """Learning rates on an axis of mu; None where there is no prompt to say them."""
+    return None if unit_step_size is None else mus * positive("unit_step_size", unit_step_size)
 
 
 def check_memory(what: str, n_bytes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="lintrans",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -37,6 +37,9 @@ def _version(show: bool) -> None:
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    _debug: Annotated[  # read, and taken away, before this is parsed: it may stand anywhere
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,
 ) -> None:
     """Large-step training dynamics of linear transformers: at which learning rate it breaks, and how."""
@@ -131,16 +134,20 @@ def orbit(
     from lintrans.orbits import orbit
     from lintrans.regimes import regime
 
-    if problem.data is None:
-        if not start or step.mu is None:
-            raise InputError("orbit needs DATA, or both --mu and --start u,v; as in --mu 1.5 --start 0.4,0.4")
+    if problem.is_absent():
+        if not start or step.mu is None or step.step_size is not None:
+            raise InputError(
+                "orbit needs DATA, or --mu and --start u,v and no --step-size, got "
+                f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
+                "as in --mu 1.5 --start 0.4,0.4"
+            )
         mu, (u, v) = step.mu, options.parse_start(start)
     else:
         nf = options.normal_form(problem, weights, step)[2]
         mu, (u, v) = nf.mu, options.parse_start(start) if start else (nf.u, nf.v)
     _check(files)
     result = orbit(mu, u, v, n_steps=n_steps)
-    written = _write(result, files, problem)
+    written = _write(result, files, problem, weights)
     verdict = regime(mu, u, v)
     if json:
         emit_json(
@@ -313,6 +320,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Print what a result file holds: settings, counts per regime, versions."""
+    from lintrans.errors import InputError
     from lintrans.phase import PhaseDiagram
     from lintrans.regimes import Regime
     from lintrans.store import load
@@ -325,6 +333,8 @@ def show(
         "settings": result.settings,
         "versions": result.versions,
     }
+    if wanted is not None and not isinstance(result, PhaseDiagram):
+        raise InputError(f"--regime needs a phase diagram, got {file} with {result.kind}; leave it out")
     if isinstance(result, PhaseDiagram):
         answer["counts"] = result.count()
         if wanted is not None:
@@ -333,8 +343,7 @@ def show(
         emit_json(answer)
         return
     for name, value in answer.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        say(f"{name}: {text}")
+        say(f"{name}: {_on_one_line(value)}")
 
 
 @app.command()
@@ -346,15 +355,15 @@ def plot(
     json: Json = False,
 ) -> None:
     """Draw a result file again."""
+    from lintrans import plotting
     from lintrans.store import check_output, load
 
-    target = output or file.with_suffix(".png")
-    check_output(target, force=force)
     result = load(file)
-    from lintrans import plotting
-
+    target = output or file.with_suffix(".png")
+    _check_differ(file, target)
+    check_output(target, force=force)
     plotting.check_figure_path(target)
-    drawn = plotting.plot(result, **({"variable": variable} if variable else {}))
+    drawn = plotting.plot(result, variable=variable or None)
     plotting.save_figure(drawn, target, force=force)
     if json:
         emit_json({"kind": result.kind, "figure": str(target)})
@@ -387,10 +396,19 @@ def _check(files: Files) -> None:
     for path in (files.output, files.figure):
         if path is not None:
             check_output(path, force=files.force)
+    if files.output is not None and files.figure is not None:
+        _check_differ(files.output, files.figure)
     if files.figure is not None:
         from lintrans.plotting import check_figure_path
 
         check_figure_path(files.figure)
+
+
+def _check_differ(data: Path, figure: Path) -> None:
+    from lintrans.errors import InputError
+
+    if data.resolve() == figure.resolve():
+        raise InputError(f"result and figure must be two files, got {data} for both; end the result in .h5")
 
 
 def _write(result: Result, files: Files, problem: Problem, weights: Weights | None = None) -> dict[str, str]:
@@ -423,6 +441,13 @@ def _say_written(written: dict[str, str]) -> None:
 def _say_phase(result: PhaseDiagram) -> None:
     total = result.regime.size
     table([(label, f"{n} cells", f"{n / total:.1%}") for label, n in result.count().items()])
+
+
+def _on_one_line(value: Any) -> str:
+    """Show a JSON value; strings keep their escapes, since the file may come from anywhere."""
+    if isinstance(value, dict):
+        return ", ".join(f"{json.dumps(k)[1:-1]} {_on_one_line(v)}" for k, v in value.items())
+    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
 
 
 def _format(value: Any) -> str:

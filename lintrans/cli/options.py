@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lintrans.transformer import TwoFactorWeights
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+ALL_MUS = "0.002:2.2:1100"
+MAX_RANGE = 10**7
 NSteps = Annotated[int, typer.Option("--n-steps", help="Gradient descent steps.")]
 DataArgument = typer.Argument(help="CSV or NPZ file with the regression problem.", show_default=False)
 
@@ -49,6 +51,7 @@ class Problem:
             raise InputError("DATA must be given, got none; name a CSV or NPZ file first")
         prepared = {"standardize": self.standardize, "center": self.center}
         if self.data.suffix.lower() == ".npz":
+            self._forbid("CSV file", "target", "context", "query", "features")
             return Prompt.from_npz(self.data, **prepared)
         for name in ("target", "context", "query"):
             if getattr(self, name) in ("", None):
@@ -63,6 +66,20 @@ class Problem:
             features=self.features.split(",") if self.features else None,
             **prepared,
         )
+
+    def is_absent(self) -> bool:
+        """Tell whether there is no data file; options that describe one are then refused."""
+        if self.data is None:
+            self._forbid("data file", *(f.name for f in fields(self)))
+        return self.data is None
+
+    def _forbid(self, needed: str, *names: str) -> None:
+        from lintrans.errors import InputError
+
+        for name in names:
+            given = getattr(self, name)
+            if given or (given == 0 and given is not False):  # row 0 is a query
+                raise InputError(f"--{name} needs a {needed}, got {given!r} without one; leave it out")
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values, to be kept in result files."""
@@ -96,10 +113,13 @@ class Step:
         from lintrans.errors import InputError, positive
 
         if (self.step_size is None) == (self.mu is None):
-            raise InputError("exactly one of --step-size and --mu must be given; choose one")
+            raise InputError(
+                "exactly one of --step-size and --mu must be given, "
+                f"got {self.step_size} and {self.mu}; choose one"
+            )
         if self.mu is not None:
-            return positive("mu", self.mu) * mode.unit_step_size
-        return positive("step_size", self.step_size)
+            return positive("--mu", self.mu) * mode.unit_step_size
+        return positive("--step-size", self.step_size)
 
 
 @dataclass(frozen=True)
@@ -107,7 +127,7 @@ class Axis:
     """The axis of a sweep and the start, from numbers or from a prompt with weights."""
 
     step_size: Annotated[str, typer.Option(help="Learning rates, as 1e-5:2e-4:800; needs DATA.")] = ""
-    mu: Annotated[str, typer.Option(help="Effective step sizes instead.  [default: 0.002:2.2:1100]")] = ""
+    mu: Annotated[str, typer.Option(help=f"Effective step sizes instead.  [default: {ALL_MUS}]")] = ""
     start: Annotated[str, typer.Option(help="Start u,v.  [default: from DATA, else the probe start]")] = ""
 
     def resolve(self, problem: Problem, weights: Weights) -> dict[str, Any]:
@@ -116,21 +136,24 @@ class Axis:
         from lintrans.reduction import Mode
 
         start = parse_start(self.start) if self.start else None
-        if problem.data is None:
+        if self.step_size and self.mu:
+            raise InputError(
+                f"--step-size and --mu must not both be given, got {self.step_size} and {self.mu}; choose one"
+            )
+        if problem.is_absent():
             if self.step_size:
                 raise InputError(
-                    "--step-size needs DATA to become mu, got no data file; name one, or use --mu"
+                    f"--step-size needs DATA to become mu, got {self.step_size} without it; "
+                    "name a file, or use --mu"
                 )
-            return {"mus": parse_range("--mu", self.mu or "0.002:2.2:1100"), "start": start}
-        if self.step_size and self.mu:
-            raise InputError("--step-size and --mu must not both be given; choose one")
+            return {"mus": parse_positive_range("--mu", self.mu or ALL_MUS), "start": start}
         prompt = problem.prompt()
         mode = Mode.of(prompt)
         unit = mode.unit_step_size
         mus = (
-            parse_range("--step-size", self.step_size) / unit
+            parse_positive_range("--step-size", self.step_size) / unit
             if self.step_size
-            else parse_range("--mu", self.mu or "0.002:2.2:1100")
+            else parse_positive_range("--mu", self.mu or ALL_MUS)
         )
         if start is None:
             drawn = weights.draw(prompt)
@@ -195,10 +218,19 @@ def parse_range(name: str, text: str) -> NDArray[np.float64]:
     if len(parts) != 3:
         raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
     start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
-    n = count(f"{name} count", _whole(parts[2]), minimum=2, maximum=10**8)
+    n = count(f"{name} count", _whole(parts[2]), minimum=2, maximum=MAX_RANGE)
     if start >= stop:
         raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
     return np.linspace(start, stop, n)
+
+
+def parse_positive_range(name: str, text: str) -> NDArray[np.float64]:
+    """Like `parse_range`, and above 0."""
+    from lintrans.errors import positive
+
+    values = parse_range(name, text)
+    positive(name if values.size == 1 else f"{name} start", values[0])
+    return values
 
 
 def parse_start(text: str) -> tuple[float, float]:
