@@ -135,7 +135,14 @@ def bifurcation_diagram(
     def kernel(part: slice) -> FloatArray:
         return _bounded(grid[part], *kernels.orbits(grid[part], a[part], b[part], n_transient, n_samples))
 
-    table = run_cells(kernel, grid.size, width=2 * n_samples, n_threads=n_threads, progress=progress)
+    table = run_cells(
+        kernel,
+        grid.size,
+        width=2 * n_samples,
+        steps_per_cell=n_transient + n_samples,
+        n_threads=n_threads,
+        progress=progress,
+    )
     return BifurcationDiagram(
         mu=grid,
         sample=np.arange(n_samples),

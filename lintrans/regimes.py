@@ -175,6 +175,7 @@ def gather_evidence(
         lambda part: kernels.evidence(mus[part], a[part], b[part], *options),
         mus.size,
         width=len(kernels.EVIDENCE_FIELDS),
+        steps_per_cell=options[0] + options[1],
         n_threads=n_threads,
         progress=progress,
     )

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, count, finite_array, increasing, positive
+from lintrans.kernels import BLOCK
 from lintrans.normal_form import probe_start
 
 CELLS_PER_SLICE = 2048
+STEPS_PER_SLICE = 2**26  # of all its cells: a fraction of a second, so that Ctrl-C and progress are prompt
 MAX_BYTES = 2 * 1024**3
 
 
@@ -26,17 +28,19 @@ def run_cells(
     n_cells: int,
     *,
     width: int,
+    steps_per_cell: int,
     n_threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float64]:
     """Return ``kernel`` of every slice of ``range(n_cells)``, stacked to shape (n_cells, width).
 
-    ``progress`` is called from this thread with (cells done, n_cells). Ctrl-C stops after the slices
-    being worked on.
+    Slices hold whole blocks, and fewer of them the more steps a cell takes. ``progress`` is called from
+    this thread with (cells done, n_cells). Ctrl-C stops after the slices being worked on.
     """
     check_memory("the grid", n_cells * width * 8)
     result = np.empty((n_cells, width))
-    parts = [slice(i, min(i + CELLS_PER_SLICE, n_cells)) for i in range(0, n_cells, CELLS_PER_SLICE)]
+    n_slice = min(CELLS_PER_SLICE, max(1, STEPS_PER_SLICE // steps_per_cell // BLOCK) * BLOCK)
+    parts = [slice(i, min(i + n_slice, n_cells)) for i in range(0, n_cells, n_slice)]
 
     def work(part: slice) -> int:
         result[part] = kernel(part)
