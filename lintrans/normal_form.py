@@ -7,7 +7,8 @@ coordinates a = sqrt(mu) (u + v) / 2, b = sqrt(mu) (u - v) / 2 make every step t
 
     a' = (1 - r) a,   b' = (1 + r) b,   r = a^2 - b^2 - mu = mu (uv - 1).
 
-All functions take numbers or arrays and broadcast. Derived in theory/02_modes.py.
+All functions take numbers or arrays and broadcast. Derived in theory/02_modes.py, the two cycles in
+theory/05_transverse_stability.py, `is_certified` in theory/07_schedules.py.
 """
 
 from __future__ import annotations
@@ -73,6 +74,36 @@ def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
     return np.asarray(np.minimum(8 / (squares + root), 2.0))
 
 
+def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bool_]:
+    """Whether training from (u, v) stays bounded under every schedule of step sizes up to ``max_mu``.
+
+    The start lies in the closed ellipse of ``max_mu``, which no step of size 0 <= mu_t <= max_mu leaves:
+    warm-up, decay, cycles, an adversary. All along |uv - 1| <= 2 / max_mu. The largest ``max_mu`` is
+    `critical_mu`; one step above ``max_mu`` may leave the ellipse.
+
+    Parameters
+    ----------
+    u, v : float or array
+        Start in normal form.
+    max_mu : float or array
+        Largest effective step size of the schedule. In learning rates: reduce the prompt with the largest
+        one, then pass the ``mu``, ``u`` and ``v`` of that normal form.
+
+    Notes
+    -----
+    For full batches, or mini-batches that share the minimum uv = 1, a step then being mu_t times the
+    curvature of the batch relative to the mean; with any other noise it is false. Exact arithmetic: rounding
+    errors grow along the ellipse itself, so leave a margin of some ulps. Claim schedules.certificate.
+
+    Examples
+    --------
+    >>> bool(is_certified(2.0, 2.0, 0.66)), bool(is_certified(2.0, 2.0, 0.67))
+    (True, False)
+    """
+    bound = np.asarray(max_mu, dtype=np.float64)
+    return np.asarray((bound >= 0) & (bound <= critical_mu(u, v)))
+
+
 def minimum_multiplier(a: ArrayLike, b: ArrayLike) -> FloatArray:
     """Multiplier 1 - 2 (a^2 + b^2) of a minimum (a^2 - b^2 = mu) across the curve of minima.
 
@@ -124,3 +155,62 @@ def probe_start(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """
     root = np.sqrt(1 / np.asarray(mu, dtype=np.float64) + 0.5)
     return root, root.copy()
+
+
+def two_cycle(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Residuals of the balanced 2-cycle, the lower one first; NaN below mu = 1, where there is none.
+
+    (1 - mu -+ sqrt((mu - 1) (mu + 3))) / 2, with a^2 = mu + r. Claim slice.two_cycle.
+
+    Examples
+    --------
+    >>> low, high = two_cycle(1.5)
+    >>> float(low), float(high)
+    (-1.0, 0.5)
+    """
+    mu = np.asarray(mu, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        root = np.sqrt((mu - 1) * (mu + 3))
+    return np.asarray((1 - mu - root) / 2), np.asarray((1 - mu + root) / 2)
+
+
+def two_cycle_multipliers(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Multipliers of the balanced 2-cycle along and across the slice: 9 - 2 (1 + mu)^2 and 3 - 2 mu; mu >= 1.
+
+    Half the logarithm of their size is the exponent per step. Claim transverse.two_cycle.
+
+    Examples
+    --------
+    >>> along, transverse = two_cycle_multipliers(1.5)
+    >>> float(along), float(transverse)
+    (-3.5, 0.0)
+    """
+    mu = np.where(np.less(mu, 1), np.nan, np.asarray(mu, dtype=np.float64))
+    return np.asarray(9 - 2 * (1 + mu) ** 2), np.asarray(3 - 2 * mu)
+
+
+def two_cycle_averages(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Mean prediction (in y_q) and mean loss (in y_q^2) on the balanced 2-cycle; mu >= 1, else NaN.
+
+    (1 + mu) / (2 mu) and (mu^2 - 1) / (4 mu^2). Claim transverse.two_cycle_averages.
+    """
+    mu = np.where(np.less(mu, 1), np.nan, np.asarray(mu, dtype=np.float64))
+    return np.asarray((1 + mu) / (2 * mu)), np.asarray((mu**2 - 1) / (4 * mu**2))
+
+
+def symmetric_cycle_multipliers(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Multipliers along and across the slice of the cycle f(f(a)) = -a, over its period of 2 in uv.
+
+    With t = 1 + mu and g = (t - sqrt(t^2 - 8)) / 2 they are 5 + 2 g^2 - 16 / g^2 and 3 - 2 g; NaN below
+    mu = 2 sqrt(2) - 1, where the cycle is born. Claim transverse.symmetric_cycles.
+
+    Examples
+    --------
+    >>> along, transverse = symmetric_cycle_multipliers(2.0)
+    >>> float(along), float(transverse)
+    (-9.0, 1.0)
+    """
+    t = 1 + np.asarray(mu, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        gap = (t - np.sqrt(t * t - 8)) / 2
+    return np.asarray(5 + 2 * gap**2 - 16 / gap**2), np.asarray(3 - 2 * gap)

@@ -104,7 +104,9 @@ def test_wrong_statement_fails(control):
 
 
 def test_every_claim_has_a_control():
-    assert {claim.id for claim in claims()} == {name.partition(",")[0] for name in CONTROLS}
+    own = ("reduction", "modes", "slice", "landmarks")  # the other families have test files of their own
+    ids = {claim.id for family in own for claim in claims(family)}
+    assert ids == {name.partition(",")[0] for name in CONTROLS}
 
 
 def test_raising_proof_fails():

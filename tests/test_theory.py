@@ -9,7 +9,15 @@ import sympy as sp
 from lintrans.symbolic import claims as registry
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "theory").glob("*.py"))
-FAMILY_OF = {"01_reduction": "reduction", "02_modes": "modes", "03_balanced_slice": "slice"}
+FAMILY_OF = {
+    "01_reduction": "reduction",
+    "02_modes": "modes",
+    "03_balanced_slice": "slice",
+    "04_ellipse": "ellipse",
+    "05_transverse_stability": "transverse",
+    "06_many_modes": "many_modes",
+    "07_schedules": "schedules",
+}
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

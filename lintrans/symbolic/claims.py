@@ -15,7 +15,17 @@ from typing import Any, TypeVar
 
 import sympy as sp
 
-FAMILIES = ("reduction", "modes", "slice", "landmarks")
+FAMILIES = (
+    "reduction",
+    "modes",
+    "slice",
+    "landmarks",
+    "ellipse",
+    "transverse",
+    "convergence",
+    "schedules",
+    "many_modes",
+)
 
 Proof = TypeVar("Proof", bound=Callable[..., Any])
 _registry: dict[str, Claim] = {}
@@ -78,7 +88,7 @@ def claims(family: str | None = None) -> list[Claim]:
     Parameters
     ----------
     family
-        One of ``FAMILIES``: "reduction", "modes", "slice", "landmarks". None means all.
+        One of ``FAMILIES``, "ellipse" for example. None means all.
 
     Raises
     ------

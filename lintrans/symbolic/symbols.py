@@ -25,7 +25,19 @@ A = Symbol("A", real=True)
 """Squared mode ``a**2`` on the balanced slice."""
 
 theta = Symbol("theta", real=True)
-"""Angle of the Chebyshev conjugacy."""
+"""Angle of the Chebyshev conjugacy: ``a = sqrt(2 + mu) cos(theta)``, ``b = sqrt(2 - mu) sin(theta)``."""
+
+r = Symbol("r", real=True)
+"""Residual ``a**2 - b**2 - mu = mu (u v - 1)``; on the ellipse it is ``2 cos(2 theta)``."""
+
+kappa = Symbol("kappa", real=True)
+"""One step of a schedule as a fraction of its bound: ``mu_t = kappa max_mu``."""
+
+max_mu = Symbol("max_mu", positive=True)
+"""Largest effective step size of a schedule."""
+
+sigma = Symbol("sigma", real=True)
+"""Residual a mini-batch moves by: ``a' = (1 - sigma) a``, ``b' = (1 + sigma) b``."""
 
 eta, h, y_abs = symbols("eta h y_abs", positive=True)
 """Step size, Frobenius norm of the moment matrix ``M``, absolute label of the query."""
