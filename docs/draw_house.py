@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "figures" / "house.svg"
-WIDTH, GAP, MARGIN, BESIDE = 1040, 12, 16, 236
+WIDTH, GAP, MARGIN, BESIDE = 1040, 10, 14, 176
 
 
 def main() -> int:
@@ -62,7 +62,7 @@ def box(x: float, y: float, width: float, height: float, room: str, fill: str = 
     return [
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="5" '
         f'fill="{fill}" stroke="#6b8299"/>',
-        text(x + 9, y + 18, room, 14, "#123", bold=True),
+        text(x + 9, y + 18, room, 12.5, "#123", bold=True),
         *(text(x + 9, y + 34 + 13 * i, line, 10.5, "#333") for i, line in enumerate(sentence(room, width))),
     ]
 

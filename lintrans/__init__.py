@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lintrans.balanced_slice import Landmark, landmarks
     from lintrans.errors import InputError, NoNormalFormError
     from lintrans.exponents import LyapunovExponents, lyapunov_exponents
-    from lintrans.normal_form import critical_mu
+    from lintrans.invariant_ellipse import Ellipse, ellipse
+    from lintrans.many_modes import ManyModes
+    from lintrans.normal_form import critical_mu, is_certified
     from lintrans.orbits import BifurcationDiagram, Orbit, bifurcation_diagram, orbit
     from lintrans.phase import PhaseDiagram, phase_diagram
     from lintrans.prompt import Prompt, example_data
@@ -27,7 +29,9 @@ _ROOMS = {
     "balanced_slice": ("Landmark", "landmarks"),
     "errors": ("InputError", "NoNormalFormError"),
     "exponents": ("LyapunovExponents", "lyapunov_exponents"),
-    "normal_form": ("critical_mu",),
+    "invariant_ellipse": ("Ellipse", "ellipse"),
+    "many_modes": ("ManyModes",),
+    "normal_form": ("critical_mu", "is_certified"),
     "orbits": ("BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit"),
     "phase": ("PhaseDiagram", "phase_diagram"),
     "prompt": ("Prompt", "example_data"),
@@ -44,7 +48,9 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "Landmark", "landmarks",
     "InputError", "NoNormalFormError",
     "LyapunovExponents", "lyapunov_exponents",
-    "critical_mu",
+    "Ellipse", "ellipse",
+    "ManyModes",
+    "critical_mu", "is_certified",
     "BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit",
     "PhaseDiagram", "phase_diagram",
     "Prompt", "example_data",
