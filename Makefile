@@ -11,8 +11,9 @@ EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --quer
 
 demo: .venv/installed
 	@mkdir -p demo
-	@$(BIN)/lintrans reduce $(EXAMPLE) --step-size 7e-5
-	@$(BIN)/lintrans phase-diagram $(EXAMPLE) --output demo/phase_diagram.h5 --force --quiet
+	@$(BIN)/lintrans phase-diagram $(EXAMPLE) --output demo/phase_diagram.h5 --force --quiet & \
+	$(BIN)/lintrans reduce $(EXAMPLE) --step-size 7e-5 && \
+	wait $$!
 	@echo "wrote demo/phase_diagram.png and demo/phase_diagram.h5"
 
 test: lint

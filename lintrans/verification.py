@@ -52,6 +52,14 @@ class Verification(Result):
     uv_trained: FloatArray = on("step", text="prediction of the trained transformer, in units of y_q")
     uv_predicted: FloatArray = on("step", text="prediction of the map iterated from the start")
 
+    def check(self) -> None:
+        """Refuse settings, read from a file, that no verification has."""
+        for name in ("mu", "tol"):
+            positive(name, self.settings.get(name))
+        exponent = self.settings.get("exponent")
+        if exponent is not None:
+            positive("exponent", exponent)
+
     @property
     def max_commutation_error(self) -> float:
         """Largest relative error of a single step."""
