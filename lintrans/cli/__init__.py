@@ -13,7 +13,8 @@ from typing import Any
 
 import typer
 
-from lintrans.cli import answers, commands
+from lintrans.cli import answers, commands  # noqa: F401
+from lintrans.cli.app import app
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, which newer typers carry inside
 STOPPED = 130  # by Ctrl-C: 128 and the number of the signal, as shells count
@@ -24,9 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in words
     try:
-        code = commands.app(
-            args=[w for w in words if w != "--debug"], prog_name="lintrans", standalone_mode=False
-        )
+        code = app(args=[w for w in words if w != "--debug"], prog_name="lintrans", standalone_mode=False)
         if code == STOPPED:  # newer typers catch Ctrl-C themselves
             raise KeyboardInterrupt  # noqa: TRY301
     except (KeyboardInterrupt, typer.Abort):

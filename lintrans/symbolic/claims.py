@@ -100,7 +100,8 @@ def claims(family: str | None = None) -> list[Claim]:
     chosen = FAMILIES if family is None else (family,)
     for name in chosen:
         import_module(f"lintrans.symbolic.{name}")
-    return [c for c in _registry.values() if c.id.partition(".")[0] in chosen]
+    family_of = {c.id: c.id.partition(".")[0] for c in _registry.values()}
+    return [c for name in chosen for c in _registry.values() if family_of[c.id] == name]
 
 
 def vanishes(*expressions: Any) -> Any:

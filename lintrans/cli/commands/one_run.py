@@ -1,0 +1,187 @@
+"""Commands about one training run: its regime, its critical rates, its orbit, its proof."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lintrans.cli import options, outputs
+from lintrans.cli.answers import emit_json, table
+from lintrans.cli.app import app
+from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Weights, grouped
+
+
+@app.command()
+@grouped
+def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -> None:
+    """Reduce training on a prompt to its effective step size mu; the regime now and the critical rates."""
+    from lintrans.reduction import critical_step_sizes
+    from lintrans.regimes import regime
+
+    prompt, _, nf = options.normal_form(problem, weights, step)
+    verdict = regime(nf.mu, nf.u, nf.v)
+    rates = critical_step_sizes(prompt)
+    if json:
+        emit_json(
+            {
+                "mu": nf.mu,
+                "u": nf.u,
+                "v": nf.v,
+                "regime": verdict.regime.label,
+                "period": verdict.period or None,
+                "step_size": nf.step_size,
+                "unit_step_size": nf.mode.unit_step_size,
+                "critical_step_sizes": rates,
+            }
+        )
+        return
+    table(
+        [
+            ("mu now", f"{nf.mu:.6g}", f"learning rate {nf.step_size:.4g}"),
+            ("regime now", str(verdict), f"start u = {nf.u:.4g}, v = {nf.v:.4g}"),
+            *_landmark_rows(rates),
+        ]
+    )
+
+
+@app.command()
+@grouped
+def thresholds(problem: Problem, weights: Weights, json: Json = False) -> None:
+    """List the learning rate at every landmark, and where training from the given start breaks."""
+    from lintrans.normal_form import critical_mu
+    from lintrans.reduction import Mode, critical_step_sizes
+
+    prompt = problem.prompt()
+    mode, rates = Mode.of(prompt), critical_step_sizes(prompt)
+    drawn = weights.draw(prompt)
+    u, v = mode.project(drawn.value, drawn.key_query)
+    mu = float(critical_mu(u, v))
+    bounded = {"u": float(u), "v": float(v), "mu_bounded": mu, "step_size_bounded": mu * mode.unit_step_size}
+    if json:
+        emit_json({"critical_step_sizes": rates, "start": bounded})
+        return
+    table(
+        [
+            *_landmark_rows(rates),
+            (
+                "start",
+                f"{bounded['step_size_bounded']:.4g}",
+                f"bounded from these weights up to mu = {mu:.6g}",
+            ),
+        ]
+    )
+
+
+@app.command()
+@grouped
+def orbit(
+    problem: Problem,
+    step: Step,
+    weights: Weights,
+    files: Files,
+    start: Annotated[str, typer.Option(help="Start u,v, without DATA.")] = "",
+    n_steps: NSteps = 200,
+    json: Json = False,
+) -> None:
+    """Follow one training run as the map sees it."""
+    from lintrans.errors import InputError
+    from lintrans.orbits import orbit
+    from lintrans.regimes import regime
+
+    if problem.is_absent():
+        if not start or step.mu is None or step.step_size is not None:
+            raise InputError(
+                "orbit needs DATA, or --mu and --start u,v and no --step-size, got "
+                f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
+                "as in --mu 1.5 --start 0.4,0.4"
+            )
+        mu, (u, v) = step.mu, options.parse_start(start)
+    else:
+        nf = options.normal_form(problem, weights, step)[2]
+        mu, (u, v) = nf.mu, options.parse_start(start) if start else (nf.u, nf.v)
+    outputs.check(files)
+    result = orbit(mu, u, v, n_steps=n_steps)
+    written = outputs.write(result, files, problem, weights)
+    verdict = regime(mu, u, v)
+    if json:
+        emit_json(
+            {
+                "mu": mu,
+                "regime": verdict.regime.label,
+                "period": verdict.period or None,
+                "step": result.step,
+                "u": result.u,
+                "v": result.v,
+                "loss": result.loss,
+                **written,
+            }
+        )
+    elif not files.quiet:
+        rows = [("step", "u", "v", "loss")]
+        shown = [*range(min(10, n_steps + 1)), *([n_steps] if n_steps >= 10 else [])]
+        u_all, v_all, loss = result.u, result.v, result.loss
+        rows += [(str(i), f"{u_all[i]:.6g}", f"{v_all[i]:.6g}", f"{loss[i]:.4g}") for i in shown]
+        table([*rows, ("regime", str(verdict))])
+        outputs.say_written(written)
+
+
+@app.command()
+@grouped
+def verify(
+    problem: Problem,
+    step: Step,
+    weights: Weights,
+    files: Files,
+    n_steps: NSteps = 4096,
+    tol: Annotated[float, typer.Option(help="Distance up to which whole orbits agree.")] = 1e-6,
+    json: Json = False,
+) -> int:
+    """Train the transformer by full gradient descent and hold the reduction against it at every step.
+
+    Exits with 1 if a single step disagrees beyond rounding, or the two regimes contradict each other.
+    """
+    from lintrans.verification import verify
+
+    prompt, drawn, nf = options.normal_form(problem, weights, step)
+    outputs.check(files)
+    result = verify(
+        prompt,
+        step_size=nf.step_size,
+        value=drawn.value,
+        key_query=drawn.key_query,
+        n_steps=n_steps,
+        tol=tol,
+    )
+    written = outputs.write(result, files, problem, weights)
+    answer = {
+        "mu": nf.mu,
+        "step_size": nf.step_size,
+        "n_steps": int(result.step[-1]),
+        "max_commutation_error": result.max_commutation_error,
+        "regime_predicted": result.regime_predicted,
+        "regime_trained": result.regime_trained,
+        "horizon": result.horizon,
+        "predicted_horizon": result.predicted_horizon,
+        "agrees": result.agrees,
+    }
+    if json:
+        emit_json({**answer, **written})
+    elif not files.quiet:
+        table([(name.replace("_", " "), _format(value)) for name, value in answer.items()])
+        outputs.say_written(written)
+    return 0 if result.agrees else 1
+
+
+def _landmark_rows(rates: dict[str, float]) -> list[tuple[str, ...]]:
+    from lintrans.balanced_slice import landmarks
+
+    marks = landmarks()
+    return [
+        (name, f"{eta:.4g}", f"mu = {marks[name].mu:.6g}: {marks[name].meaning}")
+        for name, eta in rates.items()
+    ]
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

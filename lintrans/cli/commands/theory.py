@@ -1,0 +1,84 @@
+"""Commands about the theory: landmarks of mu, and the claims with their proofs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lintrans.cli.answers import emit_json, say, table
+from lintrans.cli.app import app
+from lintrans.cli.options import Json
+
+if TYPE_CHECKING:
+    from lintrans.symbolic.claims import Claim
+
+
+@app.command()
+def landmarks(json: Json = False) -> None:
+    """List the values of mu at which the attractor of balanced training changes."""
+    from lintrans.balanced_slice import landmarks
+
+    marks = landmarks()
+    if json:
+        emit_json({name: {"mu": mark.mu, "exact": mark.exact} for name, mark in marks.items()})
+        return
+    table([(name, f"{mark.mu:.15g}", mark.meaning) for name, mark in marks.items()])
+
+
+@app.command()
+def derive(
+    claim: Annotated[
+        str, typer.Argument(help="Claim, or family of claims; or all.", show_default=False)
+    ] = "",
+    json: Json = False,
+) -> int:
+    """List the claims of the theory, or recompute the proofs of one, of a family, or of all.
+
+    Exits with 1 if a proof fails.
+    """
+    from lintrans.symbolic.claims import claims
+
+    if not claim:
+        statements = {c.id: c.statement for c in claims()}
+        if json:
+            emit_json(statements)
+        else:
+            table([(name, _first_sentence(text)) for name, text in statements.items()])
+        return 0
+    verdicts = []
+    for chosen in _chosen(claim):
+        verdict = chosen.check()
+        verdicts.append(verdict)
+        if not json:
+            say(f"{verdict.id}: {' '.join(chosen.statement.split())}")
+            say(*([f"  assuming {chosen.assumptions}"] if chosen.assumptions else []))
+            outcome = "proved" if verdict.passed else f"NOT proved: {verdict.remainder}"
+            say(f"  {outcome}, {verdict.seconds:.2f} s")
+    if json:
+        emit_json({v.id: {"passed": v.passed, "seconds": v.seconds} for v in verdicts})
+    elif len(verdicts) > 1:
+        total = sum(v.seconds for v in verdicts)
+        say(f"{sum(v.passed for v in verdicts)} of {len(verdicts)} claims proved in {total:.0f} s")
+    return 0 if all(v.passed for v in verdicts) else 1
+
+
+def _chosen(name: str) -> list[Claim]:
+    """Claims of that id or family; all of them for "all"."""
+    from lintrans.errors import InputError
+    from lintrans.symbolic.claims import FAMILIES, claims
+
+    if name == "all" or name in FAMILIES:
+        return claims(None if name == "all" else name)
+    found = [c for c in claims() if c.id == name]
+    if not found:
+        raise InputError(
+            f"claim must be an id, a family ({', '.join(FAMILIES)}) or all, got {name!r}; "
+            "lintrans derive lists the ids"
+        )
+    return found
+
+
+def _first_sentence(text: str) -> str:
+    line = " ".join(text.split("\n\n", maxsplit=1)[0].split())
+    return line if len(line) <= 100 else line[:97] + "..."
