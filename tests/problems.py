@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lintrans.errors import InputError
 from lintrans.prompt import Prompt, example_data
 from lintrans.transformer import FullWeights, TwoFactorWeights
 
@@ -45,3 +46,14 @@ def random_weights(kind: type, d: int, seed: int = 5):
 
 every_prompt = pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 both_kinds = pytest.mark.parametrize("kind", [TwoFactorWeights, FullWeights])
+
+
+def check_refused(call, parts):
+    """The call raises one line with a remedy and all the parts."""
+    with pytest.raises(InputError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert ";" in message
+    for part in parts:
+        assert part in message

@@ -2,9 +2,9 @@
 
 import pytest
 import sympy as sp
+from controls import check_every_claim_has_one, check_fails_by_its_remainder
 
 from lintrans.symbolic import many_modes
-from lintrans.symbolic.claims import Claim, claims
 from lintrans.symbolic.many_modes import step, step_literal
 
 
@@ -55,10 +55,8 @@ CONTROLS = {
 
 @pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS.keys())
 def test_wrong_statement_fails(control):
-    verdict = Claim("control", "a wrong statement", "", control).check()
-    assert not verdict.passed
-    assert not isinstance(verdict.remainder, Exception), "it must fail by its remainder, not by an accident"
+    check_fails_by_its_remainder(control)
 
 
 def test_every_claim_has_a_control():
-    assert {claim.id for claim in claims("many_modes")} == {name.partition(",")[0] for name in CONTROLS}
+    check_every_claim_has_one(CONTROLS, ["many_modes"])

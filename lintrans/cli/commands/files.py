@@ -13,9 +13,6 @@ from lintrans.cli.answers import emit_json, say
 from lintrans.cli.app import app
 from lintrans.cli.options import Json
 
-if TYPE_CHECKING:
-    pass
-
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 file written by lintrans.")]
 
 
