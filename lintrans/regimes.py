@@ -158,35 +158,37 @@ def gather_evidence(
     True
     """
     grid = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (mu, u, v)))
-    shape = grid[0].shape
     # Copies: a read-only view would be another type for Numba, and compile everything again.
     mus, us, vs = (finite_array(n, x.flatten(), 1) for n, x in zip(("mu", "u", "v"), grid, strict=True))
     if (mus <= 0).any():
         positive("mu", mus[mus <= 0][0])
     a, b = normal_form.to_modes(mus, us, vs)
-    options = (
-        _round_up("n_transient", n_transient),
-        _round_up("n_steps", n_steps),
-        count("max_period", max_period, maximum=4096),
-        PERIOD_TOL,
-        SEPARATION,
-    )
+    steps = _round_up("n_transient", n_transient), _round_up("n_steps", n_steps)
+    search = count("max_period", max_period, maximum=4096), PERIOD_TOL, SEPARATION
     table = run_cells(
-        lambda part: kernels.evidence(mus[part], a[part], b[part], *options),
+        lambda part: kernels.evidence(mus[part], a[part], b[part], *steps, *search),
         mus.size,
         width=len(kernels.EVIDENCE_FIELDS),
-        steps_per_cell=options[0] + options[1],
+        steps_per_cell=sum(steps),
         n_threads=n_threads,
         progress=progress,
     )
+    return _evidence(table, mus, a, b, steps[1]).reshape(*grid[0].shape)
+
+
+def _evidence(table: FloatArray, mus: FloatArray, a: FloatArray, b: FloatArray, n_steps: int) -> Evidence:
+    """Evidence from the table of `kernels.evidence`, whose numbers are all floats."""
     columns = dict(zip(kernels.EVIDENCE_FIELDS, np.ascontiguousarray(table.T), strict=True))
-    for name in ("escape_step", "rise_step"):
-        columns[name] = np.where(np.isfinite(columns[name]), columns[name], -1)
-    for name in ("escape_step", "rise_step", "period_uv", "period_a"):
-        columns[name] = np.nan_to_num(columns[name]).astype(np.int64)
-    columns["n_measured"] = np.full(mus.size, options[1])
-    columns["residual"] = normal_form.residual(mus, columns["final_a"], columns["final_b"]) / mus
-    return Evidence(start_a=a, start_b=b, **columns).reshape(*shape)
+    for name, missing in (("escape_step", -1), ("rise_step", -1), ("period_uv", 0), ("period_a", 0)):
+        values = columns[name]
+        columns[name] = np.where(np.isfinite(values), values, missing).astype(np.int64)
+    return Evidence(
+        start_a=a,
+        start_b=b,
+        n_measured=np.full(mus.size, n_steps),
+        residual=normal_form.residual(mus, columns["final_a"], columns["final_b"]) / mus,
+        **columns,
+    )
 
 
 def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
