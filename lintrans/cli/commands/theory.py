@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lintrans.cli import options
 from lintrans.cli.answers import emit_json, say, table
 from lintrans.cli.app import app
 from lintrans.cli.options import Json
@@ -24,6 +25,41 @@ def landmarks(json: Json = False) -> None:
         emit_json({name: {"mu": mark.mu, "exact": mark.exact} for name, mark in marks.items()})
         return
     table([(name, f"{mark.mu:.15g}", mark.meaning) for name, mark in marks.items()])
+
+
+@app.command()
+def ellipse(
+    mu: Annotated[float, typer.Option(help="Effective step size, between 0 and 2.")],
+    json: Json = False,
+) -> None:
+    """Print the invariant ellipse: its size, its exponents and its time averages, from closed forms."""
+    from lintrans.invariant_ellipse import ellipse
+
+    closed = vars(ellipse(mu))
+    if json:
+        emit_json(closed)
+    else:
+        table([(name.replace("_", " "), _numbers(value)) for name, value in closed.items()])
+
+
+@app.command()
+def critical(
+    start: Annotated[str, typer.Option(help="Start u,v.")],
+    json: Json = False,
+) -> None:
+    """Print up to which mu training from a start stays bounded, and up to which it converges.
+
+    Bounded: inside the invariant ellipse, under every schedule of step sizes below that mu too.
+    Convergent: there, for almost every start, up to mu = 1.
+    """
+    from lintrans.normal_form import critical_mu
+
+    bounded = float(critical_mu(*options.parse_start(start)))
+    answer = {"mu_bounded": bounded, "mu_convergent": min(bounded, 1.0)}
+    if json:
+        emit_json(answer)
+    else:
+        table([(name.replace("_", " "), _numbers(value)) for name, value in answer.items()])
 
 
 @app.command()
@@ -82,3 +118,7 @@ def _chosen(name: str) -> list[Claim]:
 def _first_sentence(text: str) -> str:
     line = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     return line if len(line) <= 100 else line[:97] + "..."
+
+
+def _numbers(value: float | tuple[float, ...]) -> str:
+    return ", ".join(f"{x:.10g}" for x in (value if isinstance(value, tuple) else (value,)))
