@@ -1,11 +1,19 @@
-"""Running the command line inside the tests' process."""
+"""How hypothesis searches, and the command line run inside the process of the tests."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from commands import check_refusal, contents, one_object
+from hypothesis import settings
 
 from lintrans.cli import main
+
+# CI judges a change, so it sees the same examples every time; elsewhere hypothesis goes on searching.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture
