@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,11 +35,7 @@ def ellipse(
     """Print the invariant ellipse: its size, its exponents and its time averages, from closed forms."""
     from lintrans.invariant_ellipse import ellipse
 
-    closed = vars(ellipse(mu))
-    if json:
-        emit_json(closed)
-    else:
-        table([(name.replace("_", " "), _numbers(value)) for name, value in closed.items()])
+    _answer(vars(ellipse(mu)), json=json)
 
 
 @app.command()
@@ -55,11 +51,7 @@ def critical(
     from lintrans.normal_form import critical_mu
 
     bounded = float(critical_mu(*options.parse_start(start)))
-    answer = {"mu_bounded": bounded, "mu_convergent": min(bounded, 1.0)}
-    if json:
-        emit_json(answer)
-    else:
-        table([(name.replace("_", " "), _numbers(value)) for name, value in answer.items()])
+    _answer({"mu_bounded": bounded, "mu_convergent": min(bounded, 1.0)}, json=json)
 
 
 @app.command()
@@ -118,6 +110,13 @@ def _chosen(name: str) -> list[Claim]:
 def _first_sentence(text: str) -> str:
     line = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     return line if len(line) <= 100 else line[:97] + "..."
+
+
+def _answer(values: dict[str, Any], *, json: bool) -> None:
+    if json:
+        emit_json(values)
+    else:
+        table([(name.replace("_", " "), _numbers(value)) for name, value in values.items()])
 
 
 def _numbers(value: float | tuple[float, ...]) -> str:
