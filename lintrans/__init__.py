@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lintrans.balanced_slice import Landmark, landmarks
-    from lintrans.errors import InputError, NoNormalFormError
+    from lintrans.certified import CertifiedLandmark, certified_landmarks
+    from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
     from lintrans.exponents import LyapunovExponents, lyapunov_exponents
     from lintrans.invariant_ellipse import Ellipse, ellipse
     from lintrans.many_modes import ManyModes
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "balanced_slice": ("Landmark", "landmarks"),
-    "errors": ("InputError", "NoNormalFormError"),
+    "certified": ("CertifiedLandmark", "certified_landmarks"),
+    "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
     "exponents": ("LyapunovExponents", "lyapunov_exponents"),
     "invariant_ellipse": ("Ellipse", "ellipse"),
     "many_modes": ("ManyModes",),
@@ -46,7 +48,8 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - one line per room, as above
     "Landmark", "landmarks",
-    "InputError", "NoNormalFormError",
+    "CertifiedLandmark", "certified_landmarks",
+    "InputError", "MissingExtraError", "NoNormalFormError",
     "LyapunovExponents", "lyapunov_exponents",
     "Ellipse", "ellipse",
     "ManyModes",

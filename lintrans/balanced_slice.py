@@ -29,12 +29,22 @@ _PERIOD_3 = (4, 48, 189, 144, -828, -2052, -972, 2700, 4644)
 class Landmark:
     """A value of mu with its name.
 
-    ``exact`` is the algebraic number in SymPy's notation; None if no closed form is known.
+    Attributes
+    ----------
+    name, meaning : str
+        What it is called, and what changes there.
+    mu : float
+        The value, correctly rounded.
+    exact : str or None
+        The algebraic number in SymPy's notation; None if none is known.
+    minimal_polynomial : tuple of int or None
+        Its irreducible polynomial in mu, coefficients of the highest power first.
     """
 
     name: str
     mu: float
     exact: str | None
+    minimal_polynomial: tuple[int, ...] | None
     meaning: str
 
 
@@ -42,45 +52,46 @@ class Landmark:
 def landmarks() -> dict[str, Landmark]:
     """Landmarks by name, in ascending order of mu.
 
+    `certified_landmarks` gives them to any number of digits, with a proof.
+
     Examples
     --------
     >>> {name: round(mark.mu, 4) for name, mark in landmarks().items()}
     {'monotone': 0.8284, 'stable': 1.0, 'period_4': 1.2361, 'accumulation': 1.3023,
      'band_merging': 1.3609, 'period_3': 1.4504, 'crisis': 1.5981, 'chebyshev': 2.0}
+    >>> landmarks()["crisis"].exact, landmarks()["crisis"].minimal_polynomial
+    ('3*sqrt(3)/2 - 1', (4, 8, -23))
     """
+    up_to_here = "up to here the loss never rises, from any bounded balanced start"
     with mpmath.workdps(_DIGITS):
-        root = mpmath.sqrt
         marks = [
-            Landmark(
-                "monotone",
-                float(2 * root(2) - 2),
-                "2*sqrt(2) - 2",
-                "up to here the loss never rises, from any bounded balanced start",
-            ),
-            Landmark("stable", 1.0, "1", "up to here balanced training converges"),
-            Landmark("period_4", float(root(5) - 1), "sqrt(5) - 1", "the cycle of period 2 doubles"),
-            Landmark("accumulation", float(_accumulation()), None, "period doublings accumulate"),
-            Landmark(
-                "band_merging",
-                _polynomial_root(_BAND_MERGING, 1.36),
-                _root_of(_BAND_MERGING, 0),
-                "two chaotic bands merge into one",
-            ),
-            Landmark(
-                "period_3",
-                _polynomial_root(_PERIOD_3, 1.45),
-                _root_of(_PERIOD_3, 2),
-                "a window of period 3 opens",
-            ),
-            Landmark(
+            _algebraic("monotone", (1, 4, -4), 0.83, "2*sqrt(2) - 2", up_to_here),
+            _algebraic("stable", (1, -1), 1.0, "1", "up to here balanced training converges"),
+            _algebraic("period_4", (1, 2, -4), 1.24, "sqrt(5) - 1", "the cycle of period 2 doubles"),
+            Landmark("accumulation", float(_accumulation()), None, None, "period doublings accumulate"),
+            _algebraic("band_merging", _BAND_MERGING, 1.36, 0, "two chaotic bands merge into one"),
+            _algebraic("period_3", _PERIOD_3, 1.45, 2, "a window of period 3 opens"),
+            _algebraic(
                 "crisis",
-                float(3 * root(3) / 2 - 1),
+                (4, 8, -23),
+                1.6,
                 "3*sqrt(3)/2 - 1",
                 "the critical orbit reaches 0: beyond, the weights change sign",
             ),
-            Landmark("chebyshev", 2.0, "2", "Chebyshev map, exponent ln 3; almost all diverge above"),
+            _algebraic(
+                "chebyshev", (1, -2), 2.0, "2", "Chebyshev map, exponent ln 3; almost all diverge above"
+            ),
         ]
     return {mark.name: mark for mark in marks}
+
+
+def _algebraic(
+    name: str, polynomial: tuple[int, ...], near: float, exact: str | int, meaning: str
+) -> Landmark:
+    """Landmark from its polynomial; ``exact`` is a radical, or the index of the real root."""
+    root = mpmath.findroot(lambda mu: mpmath.polyval(polynomial, mu), near)
+    text = exact if isinstance(exact, str) else _root_of(polynomial, exact)
+    return Landmark(name, float(root), text, polynomial, meaning)
 
 
 def superstable_mus(n_doublings: int = _N_DOUBLINGS) -> list[Any]:
@@ -124,10 +135,6 @@ def _accumulation() -> Any:
             for x0, x1, x2 in zip(terms, terms[1:], terms[2:], strict=False)
         ]
     return terms[-1]
-
-
-def _polynomial_root(coefficients: tuple[int, ...], guess: float) -> float:
-    return float(mpmath.findroot(lambda mu: mpmath.polyval(coefficients, mu), guess))
 
 
 def _root_of(coefficients: tuple[int, ...], index: int) -> str:

@@ -7,6 +7,7 @@ The command line prints that line and exits with 2; a library user may catch `In
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from typing import Any
 
@@ -27,6 +28,18 @@ class InputError(LintransError, ValueError):
 
 class NoNormalFormError(InputError):
     """The prompt has a zero label or a zero context moment: mu is 0 or the target is."""
+
+
+class MissingExtraError(LintransError, ImportError):
+    """A package that only an extra of this one installs is not there."""
+
+
+def require_extra(extra: str, package: str, name: str) -> None:
+    """Raise `MissingExtraError` if ``package`` of that extra is not installed; ``name`` is what needs it."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(
+            f"{name} needs the package {package}, which is not installed; pip install 'lintrans[{extra}]'"
+        )
 
 
 def finite(name: str, value: Any) -> float:

@@ -11,6 +11,7 @@ import sympy as sp
 from lintrans import balanced_slice
 from lintrans.balanced_slice import landmarks, superstable_mus
 from lintrans.symbolic import landmarks as derived
+from lintrans.symbolic.symbols import x
 
 FEIGENBAUM = 4.669201609102990  # M. Feigenbaum (1978), J. Stat. Phys. 19, 25
 
@@ -27,6 +28,19 @@ def test_exact_text_is_the_derived_number(name):
         assert name == "accumulation"
         return
     assert sp.simplify(sp.sympify(exact) - derived.landmarks()[name].mu) == 0
+
+
+@pytest.mark.parametrize("name", [n for n in landmarks() if n != "accumulation"])
+def test_polynomial_is_the_minimal_one(name):
+    polynomial = sp.Poly(landmarks()[name].minimal_polynomial, x)
+    assert polynomial.is_irreducible and polynomial.primitive()[0] == 1
+    assert polynomial.degree() in (1, 2) or derived_polynomial(name).monic() == polynomial.monic()
+    if polynomial.degree() < 8:
+        assert sp.expand(polynomial.eval(sp.sympify(landmarks()[name].exact))) == 0
+
+
+def derived_polynomial(name):
+    return {"band_merging": derived.band_merging_polynomial, "period_3": derived.period_3_polynomial}[name]()
 
 
 def test_names_and_order():

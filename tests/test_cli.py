@@ -104,7 +104,9 @@ def test_landmarks(answer):
         "monotone", "stable", "period_4", "accumulation", "band_merging", "period_3", "crisis", "chebyshev",
     ]  # fmt: skip
     for name, mark in lt.landmarks().items():
-        assert got[name] == {"mu": mark.mu, "exact": mark.exact}
+        expected = {"mu": mark.mu, "exact": mark.exact, "meaning": mark.meaning}
+        polynomial = mark.minimal_polynomial
+        assert got[name] == {**expected, "minimal_polynomial": list(polynomial) if polynomial else None}
     closed = {
         "monotone": 2 * math.sqrt(2) - 2,
         "period_4": math.sqrt(5) - 1,

@@ -46,7 +46,9 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
     if isinstance(error, _UsageError):
         return _usage(error, words)
     line = " ".join(str(error).split())
-    if _is_bad_input(error):
+    from lintrans.errors import LintransError
+
+    if isinstance(error, LintransError):
         return line
     return f"{type(error).__name__}: {line}; run again with --debug for the traceback"
 

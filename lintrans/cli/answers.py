@@ -37,23 +37,23 @@ def table(rows: list[tuple[str, ...]]) -> None:
 
 
 @contextlib.contextmanager
-def progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress(label: str, *, quiet: bool, unit: str = "cells") -> Iterator[Callable[[int, int], None] | None]:
     """Show progress of a sweep on standard error: a bar on a terminal, else a line now and then."""
     if quiet:
         yield None
     elif sys.stderr.isatty():
-        with _bar(label) as report:
+        with _bar(label, unit) as report:
             yield report
     else:
-        yield _lines(label)
+        yield _lines(label, unit)
 
 
 @contextlib.contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("cells"))
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
     with Progress(
         *columns,
         TextColumn("{task.fields[rate]}"),
@@ -71,7 +71,7 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield report
 
 
-def _lines(label: str) -> Callable[[int, int], None]:
+def _lines(label: str, unit: str) -> Callable[[int, int], None]:
     began = last = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -80,7 +80,7 @@ def _lines(label: str) -> Callable[[int, int], None]:
         if now - last >= SECONDS_BETWEEN_LINES and done < total:
             last = now
             left = (now - began) / done * (total - done)
-            print(f"{label}: {done} of {total} cells, {left:.0f} s left", file=sys.stderr)
+            print(f"{label}: {done} of {total} {unit}, {left:.0f} s left", file=sys.stderr)
 
     return report
 

@@ -16,8 +16,8 @@ import sympy as sp
 from mpmath import mp, mpf
 
 from lintrans.symbolic.claims import claim, every, same, vanishes
-from lintrans.symbolic.slice import CRISIS, MONOTONE, PERIOD_4, square_step, two_cycle_multiplier
-from lintrans.symbolic.symbols import A, mu, x
+from lintrans.symbolic.slice import CRISIS, MONOTONE, PERIOD_4, cubic, square_step, two_cycle_multiplier
+from lintrans.symbolic.symbols import A, a, mu, x
 
 # rationals just outside [sqrt(5) - 1, crisis], for Sturm counts
 _LOW, _HIGH = sp.Rational(1236, 1000), sp.Rational(1599, 1000)
@@ -239,6 +239,61 @@ def resultants_agree_with_closed_form(multiplier: int = -1) -> Any:
 def cycle_multiplier_factors(step: Callable[[Any, Any], Any] = square_step) -> Any:
     """The slope dA'/dA is (t - A)(t - 3A); if the t - A_i of a cycle multiply to 1, the t - 3A_i remain."""
     return vanishes(sp.diff(step(A, mu), A) - (1 + mu - A) * (1 + mu - 3 * A))
+
+
+@claim("landmarks.families", "t = 1 + mu; n = 1, 2, 3, the step from n to n + 1 being the same for all")
+def products_tell_the_family(step: Callable[[Any, Any], Any] = square_step) -> Any:
+    """A_n - A = A (P - 1)(P + 1) and a_n = a P, P = product of 1 - z_i = t - A_i over n steps.
+
+    So a cycle closes with P = 1, where a returns too (one of a pair of mirror images), or with P = -1,
+    where a_n = -a: a symmetric cycle, twice as long in a.
+    """
+    t, square, line, product = 1 + mu, A, a, sp.Integer(1)
+    differences = []
+    for _ in range(3):
+        product, line = product * (t - square), cubic(line, mu)
+        square = step(square, mu)
+        differences.append(square - A * product**2)
+        differences.append(line - a * product.subs(A, a**2))
+    return vanishes(*differences)
+
+
+@claim("landmarks.bounded", "complex t = 1 + mu")
+def neutral_cycles_lie_in_a_disc(radius: int = 3) -> Any:
+    """A cycle of multiplier 1 or -1 needs abs(t) <= 3: beyond, the critical orbit escapes (Fatou).
+
+    4 x^3/27 - x - 1 = (x - 3)(2 x + 3)^2/27 > 0 for x = abs(t) > 3, so abs(A_1) > abs(t) + 1; from there
+    abs(A') >= abs(A) (abs(A) - abs(t))^2 grows. The other critical point, A = t, falls on the origin,
+    whose multiplier is t^2.
+    """
+    excess = 4 * x**3 / 27 - x - 1
+    origin = sp.diff(square_step(A, mu), A).subs(A, 0)
+    return vanishes(
+        excess - (x - radius) * (2 * x + 3) ** 2 / 27,
+        square_step(x / 3, x - 1) - 4 * x**3 / 27,
+        sp.diff(square_step(A, mu), A).subs(A, (1 + mu) / 3),
+        square_step(1 + mu, mu),
+        origin - (1 + mu) ** 2,
+    )
+
+
+@claim("landmarks.even", "0 < mu < crisis, -t/3 <= y < 2 t/3, t = 1 + mu")
+def slice_is_even(critical_value: Callable[[Any], Any] = lambda t: 4 * t**3 / 27 - t / 3) -> Any:
+    """In q = y sqrt(t - y), y = A - t/3, the slice map is even: q' = h(q^2), h(s) = (v - s) sqrt(t - v + s).
+
+    v = 4 t^3/27 - t/3. The coordinate rises, with slope (2 t - 3 y)/(2 sqrt(t - y)), so itineraries about
+    the critical point are the signs of q.
+    """
+    t, y = sp.symbols("t y", positive=True)
+    v, square = critical_value(t), y**2 * (t - y)
+    following = square_step(t / 3 + y, t - 1) - t / 3
+    coordinate = y * sp.sqrt(t - y)
+    image = (v - square) * sp.sqrt(t - v + square)
+    return vanishes(
+        following - (v - square),
+        image - coordinate.subs(y, v - square),
+        sp.diff(coordinate, y) - (2 * t - 3 * y) / (2 * sp.sqrt(t - y)),
+    )
 
 
 def _closing(n: int, t: Any, sign: int) -> Any:

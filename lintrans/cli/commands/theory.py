@@ -7,24 +7,58 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lintrans.cli import options
-from lintrans.cli.answers import emit_json, say, table
+from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
 from lintrans.cli.options import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lintrans.balanced_slice import Landmark
     from lintrans.symbolic.claims import Claim
 
 
 @app.command()
-def landmarks(json: Json = False) -> None:
-    """List the values of mu at which the attractor of balanced training changes."""
-    from lintrans.balanced_slice import landmarks
+def landmarks(
+    digits: Annotated[int, typer.Option(help="Prove them, to so many digits; 0: plain floating point.")] = 0,
+    max_period: Annotated[
+        int, typer.Option(help="Add where cycles up to this period are born, superstable and double, proved.")
+    ] = 0,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """List the values of mu at which the attractor of balanced training changes.
 
-    marks = landmarks()
-    if json:
-        emit_json({name: {"mu": mark.mu, "exact": mark.exact} for name, mark in marks.items()})
+    Proofs need the extra lintrans[certify]; cycles of period 6 take half a minute.
+    """
+    if not digits and not max_period:
+        from lintrans.balanced_slice import landmarks
+
+        _landmarks(landmarks(), json=json)
         return
-    table([(name, f"{mark.mu:.15g}", mark.meaning) for name, mark in marks.items()])
+    from lintrans.certified import certified_landmarks
+
+    with progress("cycles", quiet=quiet or json, unit="units of work") as report:
+        proved = certified_landmarks(digits or 30, max_period=max_period, progress=report)
+    _landmarks(proved, json=json)
+
+
+def _landmarks(marks: Mapping[str, Landmark], *, json: bool) -> None:
+    if json:
+        emit_json(
+            {name: {k: v for k, v in vars(mark).items() if k != "name"} for name, mark in marks.items()}
+        )
+        return
+    table([(name, *_columns(mark), mark.meaning) for name, mark in marks.items()])
+
+
+def _columns(mark: Landmark) -> tuple[str, ...]:
+    from lintrans.certified import CertifiedLandmark
+
+    if not isinstance(mark, CertifiedLandmark):
+        return (f"{mark.mu:.15g}",)
+    degree = len(mark.minimal_polynomial) - 1 if mark.minimal_polynomial else None
+    return mark.value, f"+- {mark.radius}", f"degree {degree}" if degree else ""
 
 
 @app.command()

@@ -1,0 +1,81 @@
+"""Landmarks with proofs: exact polynomials, ball arithmetic, existence by interval Newton.
+
+The only room that imports python-flint, the `certify` extra. Derived in theory/03_balanced_slice.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lintrans.balanced_slice import Landmark
+from lintrans.errors import count, require_extra
+
+MAX_DIGITS = 1000
+MAX_PERIOD = 6
+
+
+@dataclass(frozen=True)
+class CertifiedLandmark(Landmark):
+    """A value of mu that is proved to exist, and where: a `Landmark` with two more fields.
+
+    Attributes
+    ----------
+    name : str
+        For an event of a cycle its kind, period, family and number, as ``doubling_4_pair_2``.
+    exact : str or None
+        In SymPy's notation; None for events of cycles, which ``minimal_polynomial`` and ``value`` tell.
+    value, radius : str
+        Decimals: the landmark lies within ``radius`` of ``value``.
+    """
+
+    value: str
+    radius: str
+
+
+def certified_landmarks(
+    digits: int = 30, *, max_period: int = 0, progress: Callable[[int, int], None] | None = None
+) -> dict[str, CertifiedLandmark]:
+    """Landmarks to so many digits, each proved to exist, in ascending order of mu.
+
+    An algebraic landmark is the only root of its minimal polynomial nearby, by an interval Newton step in
+    ball arithmetic. The accumulation is enclosed by renormalization: see `certified.renormalization`.
+
+    Parameters
+    ----------
+    digits : int
+        Significant digits, 5 to 1000. The accumulation takes 8 s for 30 digits and 30 s for 50.
+    max_period : int
+        Add the saddle-node, superstable and period-doubling values of all cycles up to this period, at most
+        6: their multipliers are 1, 0 and -1. For them an interval Newton step in the plane of mu and A proves
+        also that the cycle exists. Period 6 takes half a minute, 5 a few seconds.
+    progress : callable, optional
+        Called with (done, total) polynomials.
+
+    Returns
+    -------
+    dict of str to CertifiedLandmark
+        The landmarks of `landmarks`, and 303 events of cycles up to period 6.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    ArithmeticError
+        If a proof does not go through.
+
+    Examples
+    --------
+    >>> found = certified_landmarks(20, max_period=2)
+    >>> found["crisis"].value, found["crisis"].minimal_polynomial
+    ('1.5980762113533159403', (4, 8, -23))
+    >>> found["doubling_2_symmetric_1"].value
+    '1.8376650926553395009'
+    """
+    digits = count("digits", digits, minimum=5, maximum=MAX_DIGITS)
+    max_period = count("max_period", max_period, minimum=0, maximum=MAX_PERIOD)
+    require_extra("certify", "flint", "certified_landmarks")
+    from lintrans.certified.landmarks import enclose
+
+    marks = [CertifiedLandmark(*fields) for fields in enclose(digits, max_period, progress)]
+    return {mark.name: mark for mark in marks}
