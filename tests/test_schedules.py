@@ -1,99 +1,36 @@
 """The schedule certificate, on full gradient descent of the transformer with its own gradient.
 
-Training loops over `lintrans.transformer.gradient`; the map appears in the adversary, which chooses the
-worst next step by it, in the level Q that is measured, and in the random searches at the end. Starts are
-certified with a margin of 0.1%: exact arithmetic needs none, rounding close to the ellipse itself does.
+The training is that of experiments/schedules; the map appears in the random searches at the end too. Starts
+are certified with a margin of 0.1%: exact arithmetic needs none, rounding close to the ellipse itself does.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from problems import PROMPTS, random_prompt
 
 from lintrans import normal_form
-from lintrans.reduction import Mode
 from lintrans.symbolic import schedules as derived
-from lintrans.transformer import TwoFactorWeights, gradient
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "schedules"))
+from descent import SCHEDULES, descend, level_and_residual, start, train
 
 MARGIN = 0.999
-N_STEPS = 150
 STARTS = [(0.3, 2.0), (-1.5, 0.4), (1.2, 1.6), (2.5, 0.5), (0.9, -0.7)]
 
 
-def warm_up(t, rng):
-    return (t + 1) / N_STEPS
-
-
-def decay(t, rng):
-    return 0.5 * (1 + math.cos(math.pi * t / N_STEPS))
-
-
-def cyclic(t, rng):
-    return abs((t % 20) / 10 - 1)
-
-
-def random(t, rng):
-    return rng.uniform()
-
-
-def on_or_off(t, rng):
-    return float(rng.integers(2))
-
-
-SCHEDULES = {f.__name__: f for f in (warm_up, decay, cyclic, random, on_or_off)}
-
-
-def start(prompt, u, v, seed=4):
-    """Weights at (u, v) with a random part of W that training must not touch."""
-    mode = Mode.of(prompt)
-    frozen = mode.frozen_part(np.random.default_rng(seed).normal(size=(prompt.d, prompt.d)))
-    value, key_query = mode.weights(u, v, frozen)
-    return mode, TwoFactorWeights(float(value), key_query)
-
-
-def descend(prompt, weights, step_size):
-    slope = gradient(prompt, weights)
-    return TwoFactorWeights(
-        weights.value - step_size * slope.value, weights.key_query - step_size * slope.key_query
-    )
-
-
-def level_and_residual(mode, weights, max_mu):
-    u, v = mode.project(weights.value, weights.key_query)
-    a, b = normal_form.to_modes(max_mu, u, v)
-    return float(normal_form.ellipse_level(max_mu, a, b)), float(normal_form.residual(max_mu, a, b))
-
-
-def worst_fraction(mode, weights, max_mu):
-    """The fraction that, with the best one to follow, brings Q highest in two steps.
-
-    Resting is excluded: the fractions are 0.05 to 1, else the adversary would stay where it is.
-    """
-    first, second = np.meshgrid(np.linspace(0.05, 1, 39), np.linspace(0.05, 1, 39), indexing="ij")
-    u, v = mode.project(weights.value, weights.key_query)
-    a, b = normal_form.to_modes(max_mu, u, v)
-    for kappa in (first, second):
-        r = normal_form.residual(max_mu, a, b)
-        a, b = (1 - kappa * r) * a, (1 + kappa * r) * b
-    return float(first.flat[np.argmax(normal_form.ellipse_level(max_mu, a, b))])
-
-
 @pytest.mark.parametrize("prompt", [PROMPTS["random"], PROMPTS["diabetes"]], ids=["random", "diabetes"])
-@pytest.mark.parametrize("name", [*SCHEDULES, "greedy"])
+@pytest.mark.parametrize("name", list(SCHEDULES))
 @pytest.mark.parametrize("point", STARTS, ids=str)
 def test_certified_start_stays_inside_under_every_schedule(prompt, name, point):
-    mode, weights = start(prompt, *point)
     max_mu = MARGIN * float(normal_form.critical_mu(*point))
     assert normal_form.is_certified(*point, max_mu)
-    rng = np.random.default_rng(8)
-    for t in range(N_STEPS):
-        greedy = name == "greedy"
-        kappa = worst_fraction(mode, weights, max_mu) if greedy else SCHEDULES[name](t, rng)
-        weights = descend(prompt, weights, kappa * max_mu * mode.unit_step_size)
-        level, residual = level_and_residual(mode, weights, max_mu)
+    for level, residual in train(prompt, point, max_mu, name):
         assert level <= 0
         assert abs(residual) <= 2  # so the loss is at most 2/max_mu^2, claim schedules.loss
 

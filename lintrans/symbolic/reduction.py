@@ -1,7 +1,7 @@
 """From literal attention to the two-dimensional map: derivation of the normal form (theory/01_reduction).
 
-Everything is differentiated from f(E) = E + P E (E^T K E)/n with concrete small sizes; no formula of
-the reduction is assumed. Loss: (prediction - y_q)^2 / 2.
+Everything is differentiated from f(E) = E + P E (E^T K E)/n with concrete small sizes, the prediction and
+its gradient with matrices of symbolic size too; no formula of the reduction is assumed. Loss: (prediction - y_q)^2 / 2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from lintrans.symbolic.claims import claim, every, vanishes
+from lintrans.symbolic.claims import claim, every, same, vanishes
 from lintrans.symbolic.modes import step_modes, step_uv
 from lintrans.symbolic.symbols import eta, h, k, mu, u, v, w, y_abs, y_q
 
@@ -88,6 +88,27 @@ def prediction_is_bilinear(moment_sign: int = 1) -> Any:
     prompts = [literal_prompt(d, n) for d, n in SIZES]
     rank = [p.moment.det() for p in prompts if p.moment.rows > 1]
     return vanishes(*(prediction(p) - moment_sign * w * inner(p.weights, p.moment) for p in prompts), *rank)
+
+
+@claim("reduction.any_size", "any d and n: matrices of symbolic size, multiplied block by block")
+def prediction_of_any_size(value_sign: int = 1) -> Any:
+    """In every dimension and length the prediction is w y X^T W x_q/n = w <W, M>, M = X y^T x_q^T/n.
+
+    X holds the context x_1..x_n, y the row of its labels. The prediction is linear in W, with gradient w M.
+    """
+    d, n = sp.symbols("d n", integer=True, positive=True)
+    X, W, x_q = (sp.MatrixSymbol(*x) for x in (("X", d, n), ("W", d, d), ("x_q", d, 1)))
+    y = sp.MatrixSymbol("y", 1, n)
+    zero = {(i, j): sp.ZeroMatrix(i, j) for i in (1, d) for j in (1, d)}
+    tokens = sp.BlockMatrix([[X, x_q], [y, zero[1, 1]]])
+    value = sp.BlockMatrix([[zero[d, d], zero[d, 1]], [zero[1, d], value_sign * w * sp.Identity(1)]])
+    key_query = sp.BlockMatrix([[W, zero[d, 1]], [zero[1, d], zero[1, 1]]])
+    output = sp.block_collapse(tokens + value * tokens * (tokens.T * key_query * tokens) / n)
+    predicted, moment = output.blocks[1, 1], X * y.T * x_q.T / n
+    return every(
+        same(predicted, w * y * X.T * W * x_q / n),
+        same((predicted.diff(W) - w * moment).doit(), zero[d, d]),
+    )
 
 
 @claim("reduction.direction")
