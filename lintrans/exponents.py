@@ -46,7 +46,9 @@ def lyapunov_exponents(
 
     Examples
     --------
-    >>> x = lyapunov_exponents([0.3, 1.999999])  # ln|1 - 2 mu| at the minimum, ln 3 at mu = 2
+    At the balanced minimum it is ln|1 - 2 mu|, at mu = 2 ln 3. Claims slice.stability and slice.chebyshev.
+
+    >>> x = lyapunov_exponents([0.3, 1.999999])
     >>> x.along.round(2).tolist()
     [-0.92, 1.1]
     """

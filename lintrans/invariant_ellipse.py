@@ -3,7 +3,7 @@
     a = sqrt(2 + mu) cos(t),   b = sqrt(2 - mu) sin(t),   t' = pi - 3 t,   r = mu (uv - 1) = 2 cos(2 t)
 
 for 0 < mu < 2. Starts inside stay bounded. The ellipse itself is chaotic, and repels what is beside it.
-Derived in theory/04_ellipse.py.
+Derived in theory/04_ellipse.py. Claims modes.ellipse and ellipse.tripling.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ LYAPUNOV = math.log(3)
 @dataclass(frozen=True)
 class Ellipse:
     """The invariant ellipse of one mu. Averages are over time, for almost every start on it.
+
+    Claims ellipse.sizes, ellipse.exponents, ellipse.transverse and ellipse.averages.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class Ellipse:
 
 
 def ellipse(mu: float) -> Ellipse:
-    """Closed forms of the invariant ellipse a^2 / (2 + mu) + b^2 / (2 - mu) = 1.
+    """Closed forms of the invariant ellipse a^2 / (2 + mu) + b^2 / (2 - mu) = 1. Claim modes.ellipse.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ def ellipse(mu: float) -> Ellipse:
 def ellipse_point(mu: ArrayLike, angle: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Mode coordinates (a, b) of the angle t on the ellipse, in radians; r = 2 cos(2 t) there.
 
+    Claim ellipse.tripling.
+
     Examples
     --------
     >>> a, b = ellipse_point(0.25, 0.0)
@@ -103,7 +107,7 @@ def next_angle(angle: ArrayLike) -> FloatArray:
     """Angle pi - 3 t after one step on the ellipse: t - pi/4 is multiplied by -3.
 
     In float64 each step loses 1.6 bits of t: draw t uniformly to sample the invariant density, and do not
-    iterate.
+    iterate. Claim ellipse.tripling.
     """
     return np.asarray(np.pi - 3 * np.asarray(angle, dtype=np.float64))
 
@@ -111,14 +115,16 @@ def next_angle(angle: ArrayLike) -> FloatArray:
 def residual_density(residual: ArrayLike) -> FloatArray:
     """Invariant density 1 / (pi sqrt(4 - r^2)) of the residual on the ellipse; 0 outside (-2, 2).
 
-    The same for every mu, and at mu = 2 on the balanced slice, where it is also the density of a.
+    The same for every mu, and at mu = 2 on the balanced slice, where it is also the density of a. Claims
+    ellipse.density and transverse.chebyshev_averages.
 
     Examples
     --------
     >>> float(residual_density(0.0) * 2 * np.pi), float(residual_density(3.0))
     (1.0, 0.0)
     """
-    square = 4 - np.square(np.asarray(residual, dtype=np.float64))
+    r = np.asarray(residual, dtype=np.float64)
+    square = (2 - r) * (2 + r)
     inside = np.where(square > 0, square, np.inf)
     return np.asarray(1 / (np.pi * np.sqrt(inside)))
 
@@ -127,7 +133,8 @@ def transverse_exponent(mu: ArrayLike) -> FloatArray:
     """Exponent of the level Q about the ellipse: arccosh((1 + sqrt(25 - 4 mu^2)) / 4) per step.
 
     The mean of ln(1 + mu r + r^2). It falls from ln((3 + sqrt 5) / 2), twice the log of the golden ratio, at
-    mu = 0 to 0 at mu = 2, where it vanishes like 2 sqrt((2 - mu) / 3). NaN outside [0, 2].
+    mu = 0 to 0 at mu = 2, where it vanishes like 2 sqrt((2 - mu) / 3). NaN outside [0, 2]. Claims
+    ellipse.transverse and ellipse.transverse_limits.
 
     Examples
     --------
@@ -147,7 +154,8 @@ def imbalance_bound(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     Inside the ellipse |Q| <= 1, so |b| never exceeds the bound to the power 1 / mu. Along an orbit it falls
     to a limit; so an orbit inside converges to a minimum or to the slice b = 0, and an orbit outside is
     unbounded or, from a set of measure zero, meets an unstable minimum. Infinite on the ellipse itself, NaN
-    at its vertices. Derived in theory/05_transverse_stability.py: claims convergence.inside and .outside.
+    at its vertices. Derived in theory/05_transverse_stability.py. Claims convergence.lyapunov_function,
+    convergence.inside and convergence.outside.
 
     Examples
     --------
@@ -165,7 +173,7 @@ def minima_extent(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Largest |ln(u/v)| of a minimum uv = 1 that is stable, and of one that lies inside the ellipse.
 
     arccosh(1 / mu) and arccosh(2 / mu): the sharpness u^2 + v^2 is 2 cosh(ln(u/v)). NaN where there is none:
-    no minimum is stable for mu > 1.
+    no minimum is stable for mu > 1. Claim ellipse.minima.
 
     Examples
     --------
@@ -175,4 +183,6 @@ def minima_extent(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """
     mu = np.asarray(mu, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.arccosh(1 / mu)), np.asarray(np.arccosh(2 / mu))
+        # arccosh(1 + x) = 2 arcsinh(sqrt(x / 2)), without the cancellation near mu = 1 and mu = 2
+        halves = [np.arcsinh(np.sqrt((bound - mu) / (2 * mu))) for bound in (1, 2)]
+    return np.asarray(2 * halves[0]), np.asarray(2 * halves[1])

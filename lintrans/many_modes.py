@@ -6,7 +6,10 @@ differences d_i = p_i - k_i of every mode obey, for the loss (prediction - y_q)^
 
     s_i' = (1 - eta m_i e) s_i,   d_i' = (1 + eta m_i e) d_i,   e = sum_i m_i (s_i^2 - d_i^2) / 4 - y_q.
 
-One mode is the two-factor normal form with mu = eta m |y_q|. Derived in theory/06_many_modes.py.
+One mode is the two-factor normal form with mu = eta m |y_q|. Large steps favour the modes of small
+curvature, which gradient flow does not. Derived in theory/06_many_modes.py. Claims many_modes.attention,
+many_modes.eigenbasis, many_modes.one_mode, many_modes.gradient_flow, many_modes.drift and
+many_modes.one_survives.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ MAX_HISTORY_BYTES = 2**30
 @dataclass(frozen=True, eq=False)
 class ManyModes:
     """The directions that training of unrestricted weights moves, and how strongly each is driven.
+
+    Claims many_modes.attention, many_modes.eigenbasis and many_modes.equal_curvatures.
 
     States are pairs of arrays s, d with the modes on the last axis, in the units of the weights. Modes
     with eigenvalue 0 (more features than tokens) never move: they belong to the frozen part.
@@ -113,7 +118,10 @@ class ManyModes:
         return self.curvatures.size
 
     def mus(self, step_size: float) -> FloatArray:
-        """Effective step size eta m_i |y_q| of every mode, shape (n_modes,)."""
+        """Effective step size eta m_i |y_q| of every mode, shape (n_modes,).
+
+        At the origin the mode grows by 1 + mu_i per step. Claims many_modes.one_mode and many_modes.saddle.
+        """
         return np.asarray(positive("step_size", step_size) * self.curvatures * abs(self.query_label))
 
     def project(self, P: ArrayLike, K: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -122,7 +130,10 @@ class ManyModes:
         return p + k, p - k
 
     def frozen_part(self, P: ArrayLike, K: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """P and K without their components along the modes: what training never changes."""
+        """P and K without their components along the modes: what training never changes.
+
+        Claim many_modes.attention.
+        """
         p, k = self._pairs(P, K)
         frozen_P, frozen_K = np.array(P, dtype=np.float64), np.array(K, dtype=np.float64)
         frozen_P[..., -1, :] -= p @ self.directions.T
@@ -142,7 +153,10 @@ class ManyModes:
         )
 
     def contributions(self, s: ArrayLike, d: ArrayLike) -> FloatArray:
-        """The part m_i p_i k_i of the prediction that each mode carries, (..., n_modes)."""
+        """The part c_i = m_i p_i k_i of the prediction that each mode carries, (..., n_modes).
+
+        At a stable minimum sum_i m_i |c_i| < 1 / eta. Claim many_modes.cap.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(self.curvatures * (np.add(s, d) * np.subtract(s, d)) / 4)
 
@@ -152,7 +166,7 @@ class ManyModes:
             return np.asarray(self.contributions(s, d).sum(axis=-1) - self.query_label)
 
     def step(self, s: ArrayLike, d: ArrayLike, *, step_size: float) -> tuple[FloatArray, FloatArray]:
-        """One step of gradient descent; any number of states at once, (..., n_modes)."""
+        """One step of gradient descent, of any number of states (..., n_modes). Claim many_modes.step."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             push = positive("step_size", step_size) * self.residual(s, d)[..., None] * self.curvatures
             return np.multiply(1 - push, s), np.multiply(1 + push, d)
@@ -206,7 +220,7 @@ class ManyModes:
     def normal_form(
         self, s: ArrayLike, d: ArrayLike, *, step_size: float, tol: float = 1e-12
     ) -> tuple[float, float, float]:
-        """Normal form (mu, u, v) of a state in which one mode alone is excited.
+        """Normal form (mu, u, v) of a state in which one mode alone is excited. Claim many_modes.one_mode.
 
         Parameters
         ----------
@@ -247,7 +261,8 @@ class ManyModes:
         """Largest Hessian eigenvalue sum_i m_i^2 (p_i^2 + k_i^2) of a minimum, shape (...).
 
         At e = 0 the Hessian is the outer product of the prediction's gradient with itself, in the space
-        of all weights too. Elsewhere this is the sharpness of that (Gauss-Newton) part alone.
+        of all weights too. Elsewhere this is the sharpness of that (Gauss-Newton) part alone. Claim
+        many_modes.sharpness.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.square(np.asarray(s, dtype=np.float64)) + np.square(d)
@@ -256,7 +271,8 @@ class ManyModes:
     def flattest_minimum(self) -> tuple[FloatArray, FloatArray]:
         """State s, d (n_modes,) of the flattest minimum: balanced, in the mode of smallest curvature.
 
-        p = k = sqrt(|y_q| / m) there for y_q > 0 and p = -k for y_q < 0; s = d = 0 if y_q is 0.
+        p = k = sqrt(|y_q| / m) there for y_q > 0 and p = -k for y_q < 0; s = d = 0 if y_q is 0. Claim
+        many_modes.flattest.
 
         Raises
         ------
@@ -270,7 +286,10 @@ class ManyModes:
 
     @property
     def smallest_sharpness(self) -> float:
-        """Sharpness 2 m_min |y_q| of the flattest minimum; the largest is infinite."""
+        """Sharpness 2 m_min |y_q| of the flattest minimum; the largest is infinite.
+
+        Claim many_modes.flattest.
+        """
         return 2 * self._smallest_curvature() * abs(self.query_label)
 
     @property
@@ -278,7 +297,7 @@ class ManyModes:
         """The learning rate 1 / (m_min |y_q|) above which no minimum is linearly stable; inf if y_q is 0.
 
         It is where mu = 1 in the mode of smallest curvature, so it depends on what counts as rank: a
-        direction in which the tokens hardly vary is a very flat one.
+        direction in which the tokens hardly vary is a very flat one. Claim many_modes.largest_step.
         """
         label = abs(self.query_label)
         return 1 / self._smallest_curvature() / label if label > 0 else math.inf

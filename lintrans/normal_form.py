@@ -8,7 +8,8 @@ coordinates a = sqrt(mu) (u + v) / 2, b = sqrt(mu) (u - v) / 2 make every step t
     a' = (1 - r) a,   b' = (1 + r) b,   r = a^2 - b^2 - mu = mu (uv - 1).
 
 All functions take numbers or arrays and broadcast. Derived in theory/02_modes.py, the two cycles in
-theory/05_transverse_stability.py, `is_certified` in theory/07_schedules.py.
+theory/05_transverse_stability.py, `is_certified` in theory/07_schedules.py. Claims reduction.normal_form and
+modes.step.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def from_modes(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, F
 
 
 def residual(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
-    """Residual r = mu (uv - 1); the loss in units of y_q^2 is (r / mu)^2 / 2. NaN after an overflow."""
+    """Residual r = a^2 - b^2 - mu = mu (uv - 1); the loss in units of y_q^2 is (r / mu)^2 / 2.
+
+    NaN after an overflow. Claim modes.step.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.square(a) - (np.square(b) + mu), dtype=np.float64)
 
@@ -51,6 +55,7 @@ def ellipse_level(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """Level Q of the invariant ellipse, 0 < mu < 2: negative inside, positive outside.
 
     Q = a^2 / (2 + mu) + b^2 / (2 - mu) - 1 and Q' = (1 + mu r + r^2) Q, so neither side is ever left.
+    Claim modes.ellipse.
     """
     mu = np.asarray(mu, dtype=np.float64)
     return np.asarray(np.square(a) / (2 + mu) + np.square(b) / (2 - mu) - 1)
@@ -61,7 +66,8 @@ def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
 
     With S = u^2 + v^2 it is 8 / (S + sqrt(S^2 + 16 (1 - uv))), at most 2; beyond it almost every
     start diverges. It is 2 for a balanced start with u^2 <= 2, and at a minimum (uv = 1) it is 4 / S,
-    twice the step that makes the minimum unstable.
+    twice the step that makes the minimum unstable. Claims modes.critical_mu, ellipse.nested,
+    ellipse.level and convergence.outside.
 
     Examples
     --------
@@ -93,7 +99,8 @@ def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bo
     -----
     For full batches, or mini-batches that share the minimum uv = 1, a step then being mu_t times the
     curvature of the batch relative to the mean; with any other noise it is false. Exact arithmetic: rounding
-    errors grow along the ellipse itself, so leave a margin of some ulps. Claim schedules.certificate.
+    errors grow along the ellipse itself, so leave a margin of some ulps. Claims schedules.certificate,
+    schedules.converse, schedules.sharp and schedules.batches.
 
     Examples
     --------
@@ -104,10 +111,26 @@ def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bo
     return np.asarray((bound >= 0) & (bound <= critical_mu(u, v)))
 
 
+def certified_loss(max_mu: ArrayLike) -> FloatArray:
+    """Largest loss, in units of y_q^2, of training that `is_certified` for ``max_mu``: 2 / max_mu^2.
+
+    Attained where the ellipse is widest, at |uv - 1| = 2 / max_mu. NaN outside (0, 2]: no certificate there.
+    At 2 itself for balanced weights only. Claims schedules.loss and schedules.slice.
+
+    Examples
+    --------
+    >>> float(certified_loss(0.5)), float(certified_loss(2.0)), float(certified_loss(2.1))
+    (8.0, 0.5, nan)
+    """
+    bound = np.asarray(max_mu, dtype=np.float64)
+    return np.asarray(2 / np.square(np.where((bound > 0) & (bound <= 2), bound, np.nan)))
+
+
 def minimum_multiplier(a: ArrayLike, b: ArrayLike) -> FloatArray:
     """Multiplier 1 - 2 (a^2 + b^2) of a minimum (a^2 - b^2 = mu) across the curve of minima.
 
-    In (u, v) it is 1 - mu (u^2 + v^2): one minus the step times the sharpness.
+    In (u, v) it is 1 - mu (u^2 + v^2): one minus the step times the sharpness. Claims
+    modes.fixed_points, modes.multipliers and modes.stability.
     """
     return np.asarray(1 - 2 * (np.square(a) + np.square(b)))
 
@@ -115,7 +138,8 @@ def minimum_multiplier(a: ArrayLike, b: ArrayLike) -> FloatArray:
 def along_factor(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """Factor of one step along the loss: the Jacobian determinant over 1 + r, the factor of b.
 
-    On the slice b = 0 it is da'/da = 1 + mu - 3 a^2, at a minimum `minimum_multiplier`.
+    1 - 3 r - 2 mu - 4 b^2 / (1 + r); on the slice b = 0 it is da'/da = 1 + mu - 3 a^2, at a minimum
+    `minimum_multiplier`. Claims modes.along, modes.jacobian and slice.cubic.
     """
     r = residual(mu, a, b)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,7 +153,8 @@ def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
     A sufficient condition. With s = a^2 + b^2 and rho = |r| one step is r' = r (1 - 2 s + r (r + mu)),
     s' = s (1 + r^2) - 2 r (r + mu). Let gamma = (1 + |1 - 2 s|) / 2. As long as the factor of r stays
     within gamma and s <= 1, s moves in all by at most delta = rho (3 rho + 2 mu) / (1 - gamma); and it
-    does stay, by induction, if |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1.
+    does stay, by induction, if |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1. Claims
+    convergence.sufficient and modes.residual_recursion.
 
     Examples
     --------
@@ -151,7 +176,8 @@ def probe_start(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
     On the slice the loss changes by the factor (z'/z)^2 with z'/z = z^2 + (mu - 2) z + 1 - 2 mu, which
     has its vertex at this start: the loss rises from here as soon as it rises from any bounded balanced
-    start. At mu = 2 itself the probe sits on the (unstable) minimum.
+    start. At mu = 2 itself the probe sits on the (unstable) minimum. Claims slice.monotone and
+    slice.residual.
     """
     root = np.sqrt(1 / np.asarray(mu, dtype=np.float64) + 0.5)
     return root, root.copy()
@@ -160,7 +186,8 @@ def probe_start(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
 def two_cycle(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Residuals of the balanced 2-cycle, the lower one first; NaN below mu = 1, where there is none.
 
-    (1 - mu -+ sqrt((mu - 1) (mu + 3))) / 2, with a^2 = mu + r. Claim slice.two_cycle.
+    (1 - mu -+ sqrt((mu - 1) (mu + 3))) / 2, with a^2 = mu + r. Claims slice.two_cycle and
+    slice.no_two_cycle.
 
     Examples
     --------
@@ -195,14 +222,15 @@ def two_cycle_averages(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     (1 + mu) / (2 mu) and (mu^2 - 1) / (4 mu^2). Claim transverse.two_cycle_averages.
     """
     mu = np.where(np.less(mu, 1), np.nan, np.asarray(mu, dtype=np.float64))
-    return np.asarray((1 + mu) / (2 * mu)), np.asarray((mu**2 - 1) / (4 * mu**2))
+    return np.asarray((1 + mu) / (2 * mu)), np.asarray((mu - 1) * (mu + 1) / (4 * mu**2))
 
 
 def symmetric_cycle_multipliers(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Multipliers along and across the slice of the cycle f(f(a)) = -a, over its period of 2 in uv.
 
     With t = 1 + mu and g = (t - sqrt(t^2 - 8)) / 2 they are 5 + 2 g^2 - 16 / g^2 and 3 - 2 g; NaN below
-    mu = 2 sqrt(2) - 1, where the cycle is born. Claim transverse.symmetric_cycles.
+    mu = 2 sqrt(2) - 1, where the cycle is born. Claims slice.families and
+    transverse.symmetric_cycles.
 
     Examples
     --------

@@ -5,7 +5,8 @@ h. Gradient descent moves w, and W along M only. With k = <W, M> / h and s = sqr
 
     u = w / s,   v = sign(y_q) k / s,   mu = eta h |y_q|
 
-is the normal form for the loss (prediction - y_q)^2 / 2; derived in theory/01_reduction.py.
+is the normal form for the loss (prediction - y_q)^2 / 2; derived in theory/01_reduction.py. Claims
+reduction.any_size, reduction.prediction, reduction.direction and reduction.normal_form.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ FloatArray = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Mode:
     """The one direction in weight space that training on a prompt moves, and the units along it.
+
+    Claims reduction.direction and reduction.normal_form.
 
     Attributes
     ----------
@@ -79,7 +82,10 @@ class Mode:
         return u, np.asarray(self.label_sign * along / self.weight_unit + 0.0)  # no negative zero
 
     def frozen_part(self, key_query: ArrayLike) -> FloatArray:
-        """W without its component along M, the part that training never changes; shape (..., d, d)."""
+        """W without its component along M, the part that training never changes; shape (..., d, d).
+
+        Claim reduction.direction.
+        """
         weights = np.asarray(key_query, dtype=np.float64)
         along = (self.context_direction @ weights) @ self.query_direction
         return np.asarray(weights - np.multiply.outer(along, self._direction))
@@ -98,6 +104,8 @@ class Mode:
 @dataclass(frozen=True, eq=False)
 class NormalForm:
     """A training problem in normal form: effective step size mu, state (u, v), and the way back.
+
+    Claim reduction.normal_form.
 
     Attributes
     ----------
@@ -127,6 +135,8 @@ class NormalForm:
 
 def reduce(prompt: Prompt, *, step_size: float, value: float, key_query: ArrayLike) -> NormalForm:
     """Reduce training of the two-factor model on ``prompt`` to its normal form.
+
+    Without the 1/2 in the loss mu doubles. Claims reduction.normal_form and reduction.half.
 
     Parameters
     ----------
@@ -169,7 +179,7 @@ def reduce(prompt: Prompt, *, step_size: float, value: float, key_query: ArrayLi
 
 
 def critical_step_sizes(prompt: Prompt) -> dict[str, float]:
-    """Learning rate at every landmark of mu, by name, in ascending order.
+    """Learning rate at every landmark of mu, by name, in ascending order. Claim reduction.normal_form.
 
     Raises
     ------
@@ -192,6 +202,9 @@ def iterate_unnormalized(
     """Iterate the pair (w, k) itself; works for a zero label and a zero context moment too.
 
         w' = w - eta h k (h w k - y_q),   k' = k - eta h w (h w k - y_q)
+
+    With h > 0 it is the map of the normal form with the signed mu = eta h y_q. Claims reduction.closed,
+    reduction.degenerate and reduction.signed.
 
     Returns
     -------

@@ -69,7 +69,8 @@ class Evidence:
     ``transverse`` is the growth rate of the imbalance b, and ``along`` the rest of the Jacobian
     determinant. On and near the balanced slice these are the exponents along the slice and across it;
     at a minimum ``along`` is the exponent of the loss, ln|1 - 2 (a^2 + b^2)|, and ``transverse`` is 0,
-    the direction of the curve of minima. NaN after an escape; -inf where a factor was exactly 0.
+    the direction of the curve of minima. NaN after an escape; -inf where a factor was exactly 0. Claims
+    modes.along, transverse.factor and transverse.fixed_points.
     """
 
     start_a: FloatArray = measured("mean mode of the start")
@@ -153,7 +154,9 @@ def gather_evidence(
 
     Examples
     --------
-    >>> e = gather_evidence(2.0, 0.5, 0.5)  # the Chebyshev map: the exponent is ln 3
+    The Chebyshev map has the exponent ln 3. Claim slice.chebyshev.
+
+    >>> e = gather_evidence(2.0, 0.5, 0.5)
     >>> bool(abs(e.along - np.log(3)) < 5 * e.along_error)
     True
     """
@@ -199,7 +202,7 @@ def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
     within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
     attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors and for so long that
     perturbations grew by ``MIN_GROWTH``, mu <= 2, above which bounded chaos is only transient); else
-    unresolved.
+    unresolved. Claims modes.saddle, modes.imbalance, convergence.sufficient and slice.bounded.
     """
     e, mu = evidence, np.asarray(mu, dtype=np.float64)
     on_stable_set = (e.final_a == 0) & (np.abs(e.final_b) < np.sqrt(np.maximum(2 - mu, 0)))

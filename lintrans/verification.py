@@ -5,6 +5,7 @@ map steps once and the result is put back into weights: this commutes with train
 every regime. *Whole orbits* agree until rounding has grown to the tolerance: for good where training
 converges or is periodic, about ln(tol / eps) / exponent steps in chaos. The *regime* is judged on both
 sides by the same rules, the trained side from predictions and tangent growth of the transformer alone.
+Claim reduction.normal_form.
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ def verify(
     tol: float = 1e-6,
 ) -> Verification:
     """Train the transformer by full gradient descent and hold the reduction against it, step by step.
+
+    In exact arithmetic every step would agree. Claims reduction.normal_form and modes.step.
 
     Parameters
     ----------

@@ -81,7 +81,8 @@ def test_versions_agree():
     assert f"version: {project['version']}" in (ROOT / "CITATION.cff").read_text()
 
 
-@pytest.mark.parametrize("name", ["commutation", "agreement", "spectrum"])
+@pytest.mark.parametrize("name", sorted(page.parent.name for page in ROOT.glob("experiments/*/README.md")))
 def test_experiments_say_what_they_ask_and_how_to_run(name):
     page = (ROOT / "experiments" / name / "README.md").read_text()
+    assert f"[{name}]({name}/README.md)" in (ROOT / "experiments" / "README.md").read_text()
     assert page.startswith("# Do") and f"experiments/{name}/run.py" in page

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from lintrans import kernels, normal_form
 from lintrans.symbolic import modes
-from lintrans.symbolic import slice as derived_slice
 from lintrans.symbolic.symbols import a, b, mu, u, v
 
 FACTOR = kernels.jacobian_factor.py_func
@@ -62,29 +61,3 @@ def test_along_factor_is_the_factor_of_the_kernel(point):
         assert normal_form.along_factor(m, x, y) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     on_slice = 1 + m - 3 * x * x
     assert normal_form.along_factor(m, x, 0.0) == pytest.approx(on_slice, rel=1e-12, abs=1e-13)
-
-
-def test_minimum_multiplier_is_the_factor_of_the_residual_near_a_minimum():
-    m, y = 0.6, 0.3
-    x = np.sqrt(m + y * y)
-    small = 1e-7
-    after = [kernels.step.py_func(m, s * x * (1 + small), y) for s in (1, -1)]
-    r = normal_form.residual(m, x * (1 + small), y)
-    ratio = normal_form.residual(m, after[0][0], after[0][1]) / r
-    assert ratio == pytest.approx(normal_form.minimum_multiplier(x, y), abs=1e-6)  # first order in small
-
-
-def test_probe_start_is_the_vertex_where_the_loss_rises_first():
-    """Bisection of the first rise from the probe, and a scan of all other balanced starts below it."""
-    low, high = 0.5, 1.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        z = 1 - middle / 2
-        factor = z * z + (middle - 2) * z + 1 - 2 * middle
-        low, high = (low, middle) if abs(factor) > 1 else (middle, high)
-    assert low == pytest.approx(float(derived_slice.MONOTONE), abs=1e-11)
-    m = float(derived_slice.MONOTONE) - 1e-9
-    z = np.linspace(-m, 2, 100_001)[1:-1]
-    assert (np.abs(z * z + (m - 2) * z + 1 - 2 * m) <= 1).all()
-    us, vs = normal_form.probe_start(0.9)
-    assert normal_form.residual(0.9, *normal_form.to_modes(0.9, us, vs)) == pytest.approx(1 - 0.45)

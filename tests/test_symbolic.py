@@ -54,6 +54,7 @@ def wk_ascending(w, k, h, y_q, eta):
 # each entry is a wrong map, a wrong number or a dropped hypothesis: the proof must not go through
 CONTROLS = {
     "reduction.prediction": lambda: reduction.prediction_is_bilinear(moment_sign=-1),
+    "reduction.any_size": lambda: reduction.prediction_of_any_size(-1),
     "reduction.direction, loss without the 1/2": lambda: reduction.weights_move_along_moment(
         lambda p, y: (p - y) ** 2
     ),
@@ -73,6 +74,10 @@ CONTROLS = {
     "modes.fixed_points": lambda: modes.fixed_points(modes_swapped),
     "modes.multipliers": lambda: modes.multipliers(modes_swapped),
     "modes.stability": lambda: modes.stable_inside_unit_circle(4),
+    "modes.along, the determinant itself": lambda: modes.growth_along_the_loss(
+        lambda a, b, mu: modes.jacobian().det()
+    ),
+    "modes.saddle": lambda: modes.stable_set_of_the_origin(modes_swapped),
     "modes.imbalance": lambda: modes.imbalance_law(uv_sign_flipped),
     "modes.ellipse": lambda: modes.ellipse_identity(modes_swapped),
     "modes.critical_mu": lambda: modes.critical_mu_of_a_start(lambda u, v: 8 / (u**2 + v**2 + 4)),
@@ -80,6 +85,7 @@ CONTROLS = {
     "slice.residual": lambda: slice.residual_map(lambda z, mu: z**3 + (mu - 2) * z**2 + (1 - mu) * z),
     "slice.bounded": lambda: slice.interval_is_invariant(3),
     "slice.monotone": lambda: slice.monotone_threshold(sp.Rational(5, 6)),
+    "slice.monotone, another start": lambda: slice.monotone_threshold(start=lambda mu: sp.sqrt(1 / mu + 1)),
     "slice.stability": lambda: slice.minimum_is_stable_to_one(2),
     "slice.no_two_cycle": lambda: slice.no_two_cycle_below_one(second=2),
     "slice.families": lambda: slice.symmetric_and_asymmetric_cycles(lambda a, mu: (1 + mu) * a + a**3),
@@ -91,6 +97,11 @@ CONTROLS = {
     "landmarks.band_merging, second iterate": lambda: landmarks.band_merging_is_third_landing(2),
     "landmarks.period_3, multiplier -1": lambda: landmarks.period_3_is_a_saddle_node(-1),
     "landmarks.doubling, multiplier 1": lambda: landmarks.resultants_agree_with_closed_form(1),
+    "landmarks.families, another map": lambda: landmarks.products_tell_the_family(
+        lambda A, mu: A * (1 + mu + A) ** 2
+    ),
+    "landmarks.bounded, a larger disc": lambda: landmarks.neutral_cycles_lie_in_a_disc(4),
+    "landmarks.even, without the shift": lambda: landmarks.slice_is_even(lambda t: 4 * t**3 / 27),
     "landmarks.slope, another map": lambda: landmarks.cycle_multiplier_factors(
         lambda A, mu: A * (mu - A) ** 2
     ),

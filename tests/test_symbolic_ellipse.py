@@ -32,7 +32,7 @@ CONTROLS = {
     "ellipse.density, residual of another slice": lambda: ellipse.arcsine_density_is_invariant(
         step=lambda r: r**3 - r**2 - r
     ),
-    "ellipse.exponents, ln 2": lambda: ellipse.exponents_on_the_ellipse(2),
+    "ellipse.exponents, ln 2": lambda: ellipse.exponents_on_the_ellipse(sp.log(2)),
     "ellipse.averages, loss without the 1/2": lambda: ellipse.averages_on_the_ellipse(2 / mu**2),
     "ellipse.transverse": lambda: ellipse.transverse_exponent_closed_form(
         lambda mu: (1 + sp.sqrt(25 - mu**2)) / 4
@@ -41,6 +41,7 @@ CONTROLS = {
         lambda mu: 2 * ellipse.transverse_exponent(mu)
     ),
     "ellipse.sizes": lambda: ellipse.areas_and_axes(sp.pi * (4 - mu**2)),
+    "ellipse.sizes, area of (a, b) in (u, v)": lambda: ellipse.areas_and_axes(area_uv=ellipse.AREA),
     "ellipse.nested, modes fixed and not factors": lambda: ellipse.ellipses_are_nested(
         lambda u, v, mu: (u, v)
     ),
@@ -48,6 +49,9 @@ CONTROLS = {
         lambda w, k, h, y_q: ellipse.critical_step_size(w, k, h, sp.Abs(y_q))
     ),
     "ellipse.minima": lambda: ellipse.arcs_of_minima(2),
+    "ellipse.minima, arcs exchanged": lambda: ellipse.arcs_of_minima(
+        extent=lambda mu: ellipse.minima_extent(mu)[::-1]
+    ),
     "transverse.factor": lambda: transverse.jacobian_on_the_slice(lambda z: 1 - z),
     "transverse.fixed_points": lambda: transverse.transverse_multipliers_of_fixed_points(0),
     "transverse.two_cycle": lambda: transverse.two_cycle_in_both_directions(lambda mu: 3 - mu),
@@ -60,8 +64,12 @@ CONTROLS = {
     "transverse.chebyshev, mu not 2": lambda: transverse.transverse_exponent_at_two(1),
     "transverse.chebyshev_neutral, mu not 2": lambda: transverse.imbalance_is_neutral_at_two(1),
     "transverse.chebyshev_averages": lambda: transverse.averages_at_two(sp.Rational(1, 2)),
+    "convergence.sufficient, too little room": lambda: convergence.small_residuals_converge(1),
     "convergence.inequality, to mu = 3": lambda: convergence.growth_of_level_exceeds_growth_of_imbalance(3),
     "convergence.lyapunov_function": lambda: convergence.imbalance_over_level_never_rises(modes_swapped),
+    "convergence.lyapunov_function, imbalance alone": lambda: convergence.imbalance_over_level_never_rises(
+        formula=lambda a, b, mu: sp.Abs(b) ** mu
+    ),
     "convergence.negative": lambda: convergence.slice_attracts_every_measure(lambda z: 1 - mu * z + z**2),
     "convergence.inside, attracting vertex": lambda: convergence.inside_orbits_settle_or_balance(
         sp.Rational(1, 3)

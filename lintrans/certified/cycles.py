@@ -2,7 +2,7 @@
 
 A point closes after n steps if the product of t - A_i is 1 (the cycle keeps the sign of a: a mirror pair)
 or -1 (the cycle in a is its own mirror image, and twice as long); its multiplier is that sign times the
-product of t - 3 A_i. Claims landmarks.families and landmarks.slope.
+product of t - 3 A_i. Claims landmarks.families, landmarks.slope and landmarks.bounded.
 """
 
 from __future__ import annotations

@@ -19,6 +19,40 @@ from lintrans.symbolic.transverse import transverse_factor
 Formula = Callable[[Any], Any]
 
 
+def imbalance_bound(a: Any, b: Any, mu: Any) -> Any:
+    """Return the Lyapunov function V = |b|^mu/|Q|.
+
+    Examples
+    --------
+    >>> imbalance_bound(1, sp.Rational(1, 2), 1)
+    6/5
+    """
+    return sp.Abs(b) ** mu / sp.Abs(modes.ellipse(a, b, sp.sympify(mu)))
+
+
+@claim("convergence.sufficient", "s = a^2 + b^2, rho = |r|, gamma = (1 + |1 - 2 s|)/2 < 1, mu > 0")
+def small_residuals_converge(slack: int = 3) -> Any:
+    """An orbit converges to a minimum, its loss falling in every step, if it is close enough to a stable one.
+
+    Close means |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1 with
+    delta = rho (3 rho + 2 mu)/(1 - gamma). By modes.residual_recursion the factor of r is at most
+    |1 - 2 s| + rho (rho + mu), and s' - s = r^2 (s - 2) - 2 mu r, at most rho (3 rho + 2 mu) while s <= 1.
+    So while rho falls by gamma, s moves in all by at most delta, a geometric series; and then rho falls by
+    gamma. As sum |r| is finite, a and b converge.
+    """
+    res, s, rho, part, spare = sp.symbols("res s rho part spare", nonnegative=True)
+    moved = s * (1 + res**2) - 2 * res * (res + mu) - s
+    size = 1 / (1 + part)  # s, from 0 to 1
+    left = rho * (slack * rho + 2 * mu) - (2 - size) * rho**2 - 2 * mu * rho
+    limit, gamma = spare / (1 - 1 / (1 + part)), 1 / (1 + part)  # of the series with first term spare
+    positive = sp.expand(sp.numer(sp.together(left)))
+    return every(
+        modes.residual_recursion(),
+        vanishes(moved - res**2 * (s - 2) + 2 * mu * res, limit - spare - gamma * limit),
+        True if positive.is_nonnegative else positive,
+    )
+
+
 @claim("convergence.inequality", "0 < mu < 2, r real and not 0")
 def growth_of_level_exceeds_growth_of_imbalance(largest: Any = 2) -> Any:
     """|1 + r|^mu < 1 + mu r + r^2.
@@ -39,7 +73,9 @@ def growth_of_level_exceeds_growth_of_imbalance(largest: Any = 2) -> Any:
 
 
 @claim("convergence.lyapunov_function", "0 < mu < 2, Q != 0, any b")
-def imbalance_over_level_never_rises(step: modes.PlaneMap = modes.step_modes) -> Any:
+def imbalance_over_level_never_rises(
+    step: modes.PlaneMap = modes.step_modes, formula: Callable[[Any, Any, Any], Any] = imbalance_bound
+) -> Any:
     """V = |b|^mu/|Q| never rises, and falls strictly unless b = 0 or r = 0.
 
     V'/V = |1 + r|^mu/(1 + mu r + r^2), below 1 by convergence.inequality. Inside the ellipse |Q| <= 1, so
@@ -50,6 +86,7 @@ def imbalance_over_level_never_rises(step: modes.PlaneMap = modes.step_modes) ->
     level, new_level = modes.ellipse(a, b, mu), modes.ellipse(new_a, new_b, mu)
     return every(
         vanishes(new_b - (1 + res) * b, new_level - (1 + mu * res + res**2) * level),
+        vanishes(formula(a, b, mu) * sp.Abs(level) - sp.Abs(b) ** mu),
         vanishes(level + 1 - a**2 / (2 + mu) - b**2 / (2 - mu)),
         growth_of_level_exceeds_growth_of_imbalance(),
     )

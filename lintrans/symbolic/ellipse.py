@@ -19,6 +19,15 @@ Formula = Callable[[Any], Any]
 AREA = sp.pi * sp.sqrt(4 - mu**2)
 """Area of the ellipse in (a, b)."""
 
+AREA_UV = 2 / mu * AREA
+"""Area of the ellipse in (u, v)."""
+
+LYAPUNOV = sp.log(3)
+"""Exponent along the ellipse, per step."""
+
+MEAN_PREDICTION, MEAN_LOSS = sp.Integer(1), 1 / mu**2
+"""Time averages on the ellipse, in units of y_q and of y_q^2."""
+
 # a positive symbol would let the solvers drop the very condition to be found
 _mu = sp.Dummy("mu", real=True)
 _y = sp.Dummy("y")
@@ -85,6 +94,17 @@ def critical_step_size(w: Any, k: Any, h: Any, y_q: Any) -> Any:
     return 8 / (h * (size + sp.sqrt(size**2 + 16 * y_q * (y_q - h * w * k))))
 
 
+def minima_extent(mu: Any) -> tuple[Any, Any]:
+    """Return the largest |ln(u/v)| of a stable minimum and of one inside: arccosh(1/mu), arccosh(2/mu).
+
+    Examples
+    --------
+    >>> minima_extent(1)
+    (0, acosh(2))
+    """
+    return tuple(sp.acosh(bound / sp.sympify(mu)) for bound in (1, 2))
+
+
 @claim("ellipse.level", "0 < mu < 2; s = a^2 + b^2")
 def level_in_residual_and_size(slope: Any = mu) -> Any:
     """(4 - mu^2) Q = 2 (s - 2) - mu r.
@@ -147,7 +167,7 @@ def arcsine_density_is_invariant(step: Formula = residual_step, weight: Formula 
 
 
 @claim("ellipse.exponents", "0 < mu < 2, Q = 0")
-def exponents_on_the_ellipse(base: Any = 3) -> Any:
+def exponents_on_the_ellipse(exponent: Any = LYAPUNOV) -> Any:
     """Along the ellipse the exponent is ln 3, across it the mean of ln(1 + mu r + r^2).
 
     The angle turns with speed 3 everywhere and Q is multiplied by 1 + mu r + r^2 in every step; the product
@@ -156,13 +176,13 @@ def exponents_on_the_ellipse(base: Any = 3) -> Any:
     determinant = modes.jacobian().det().subs(dict(zip((a, b), point(theta, mu), strict=True)))
     speed = sp.Abs(sp.diff(next_angle(theta), theta))
     return vanishes(
-        sp.log(speed) - sp.log(base),
-        determinant + base * growth(2 * sp.cos(2 * theta), mu),
+        sp.log(speed) - exponent,
+        determinant + sp.exp(exponent) * growth(2 * sp.cos(2 * theta), mu),
     )
 
 
 @claim("ellipse.averages", "0 < mu < 2, Q = 0, almost every angle")
-def averages_on_the_ellipse(loss: Any = 1 / mu**2) -> Any:
+def averages_on_the_ellipse(loss: Any = MEAN_LOSS) -> Any:
     """The mean prediction is y_q, the mean loss 1/mu^2 (in y_q^2), and residuals are uncorrelated in time.
 
     From cos(3 x) = 4 cos(x)^3 - 3 cos(x) the residual after n steps is 2 cos(3^n 2 theta), orthogonal to
@@ -178,7 +198,7 @@ def averages_on_the_ellipse(loss: Any = 1 / mu**2) -> Any:
     tripled = residual_step(2 * sp.cos(theta)) - 2 * sp.expand_trig(sp.cos(3 * theta))
     product = sp.expand(sp.cos(2 * lag * theta) + sp.cos(2 * (lag + 2) * theta)) * 2
     return vanishes(
-        mean(1 + res / mu) - 1,
+        mean(1 + res / mu) - MEAN_PREDICTION,
         mean((res / mu) ** 2 / 2) - loss,
         tripled,
         sp.expand_trig(sp.expand(res * other - product)),
@@ -228,7 +248,7 @@ def limits_of_the_transverse_exponent(exponent: Formula = transverse_exponent) -
 
 
 @claim("ellipse.sizes", "0 < mu < 2")
-def areas_and_axes(area: Any = AREA) -> Any:
+def areas_and_axes(area: Any = AREA, area_uv: Any = AREA_UV) -> Any:
     """The area is pi sqrt(4 - mu^2) in (a, b) and 2/mu times that in (u, v).
 
     Semi-axes are sqrt(2 + mu), sqrt(2 - mu) in (a, b); times sqrt(2/mu) in (u, v), along u = v and u = -v.
@@ -241,7 +261,7 @@ def areas_and_axes(area: Any = AREA) -> Any:
     (u0, v0), (u1, v1) = (tuple(x.subs(theta, t) for x in factors) for t in (0, sp.pi / 2))
     return vanishes(
         enclosed(*point(theta, mu)) - area,
-        enclosed(*reversed(factors)) - 2 / mu * area,  # (u, v) has the opposite orientation
+        enclosed(*reversed(factors)) - area_uv,  # (u, v) has the opposite orientation
         u0 - v0,
         u1 + v1,
         u0**2 + v0**2 - 2 / mu * (2 + mu),
@@ -274,7 +294,7 @@ def critical_step_size_of_a_start(formula: Callable[..., Any] = critical_step_si
 
 
 @claim("ellipse.minima", "0 < mu < 2; u/v = exp(2 x) on the curve of minima uv = 1")
-def arcs_of_minima(bound: Any = 1) -> Any:
+def arcs_of_minima(bound: Any = 1, extent: Formula = minima_extent) -> Any:
     """A minimum is inside iff |ln(u/v)| < arccosh(2/mu), stable iff < arccosh(1/mu).
 
     It has a^2 + b^2 = mu cosh(2 x). On the unit circle (4 - mu^2) Q <= (mu + 2)(mu - 1): the circle lies
@@ -284,7 +304,9 @@ def arcs_of_minima(bound: Any = 1) -> Any:
     start = modes.to_modes(sp.exp(x), sp.exp(-x), mu)
     circle = (4 - mu**2) * modes.ellipse(sp.cos(x), sp.sin(x), mu)
     inside = sp.solveset((_mu + 2) * (_mu - 1) < 0, _mu, sp.Interval.open(0, 2))
+    sizes = [mu * sp.cosh(end) for end in extent(mu)]  # a^2 + b^2 at the ends of the arcs
     return every(
+        vanishes(*(size - s for size, s in zip(sizes, (1, 2), strict=True))),
         vanishes(modes.residual(*start, mu), sum(c**2 for c in start) - mu * sp.cosh(2 * x).rewrite(sp.exp)),
         vanishes((mu + 2) * (mu - 1) - circle - 2 * mu * sp.cos(x) ** 2),
         same(inside, sp.Interval.open(0, bound)),

@@ -54,6 +54,26 @@ def sharpness(s: Modes, d: Modes, m: Modes) -> Any:
     return sum(mi**2 * (si**2 + di**2) for si, di, mi in zip(s, d, m, strict=True)) / 2
 
 
+def flattest_minimum(m: Any, y_abs: Any) -> Any:
+    """Return s (y_q > 0) or d (y_q < 0) of the flattest minimum, in the mode of smallest curvature m."""
+    return 2 * sp.sqrt(y_abs / m)
+
+
+def smallest_sharpness(m: Any, y_abs: Any) -> Any:
+    """Sharpness 2 m |y_q| of the flattest minimum, m the smallest curvature."""
+    return 2 * m * y_abs
+
+
+def largest_stable_step(m: Any, y_abs: Any) -> Any:
+    """Return the eta = 1/(m |y_q|) above which no minimum is stable, m the smallest curvature."""
+    return 1 / (m * y_abs)
+
+
+def spectrum_cap(eta: Any, y_abs: Any) -> Any:
+    """Return 1/(eta |y_q|), the cap on the mean curvature of the spectrum of a stable minimum."""
+    return 1 / (eta * y_abs)
+
+
 def step_literal(p: Any, k: Any, gram: Any, length: Any, eta: Any) -> tuple[Any, Any]:
     """One step of (p, k) before the eigenbasis: p' = p - eta e |e_q| G k, k' = k - eta e |e_q| G p."""
     e = length * (p.T * gram * k)[0] - y_q
@@ -210,8 +230,8 @@ def flattest_minimum_is_in_the_weakest_mode(mode: int = -1) -> Any:
         )
         outcomes.append(vanishes(sharpness(s, d, curvatures) - 2 * best * sign * label - squares))
         outcomes.append(_nonnegative(*(factor for pair in terms for factor in pair)))
-    lone = [0, 0, 2 * sp.sqrt(y_abs / weakest)]
-    attained = sharpness(lone, [0, 0, 0], curvatures) - 2 * weakest * y_abs
+    lone = [0, 0, flattest_minimum(weakest, y_abs)]
+    attained = sharpness(lone, [0, 0, 0], curvatures) - smallest_sharpness(weakest, y_abs)
     return every(*outcomes, vanishes(attained, residual(lone, [0, 0, 0], curvatures, y_abs)))
 
 
@@ -230,11 +250,11 @@ def largest_stable_step_size(bound: Any = 2) -> Any:
     rank_one = jacobian - sp.eye(2 * N_MODES) - eta * e * turn - eta * push * slope
     size = sp.Dummy("size", positive=True)  # eta sharpness
     stable = sp.solveset(sp.Abs(1 - size) < 1, size, sp.S.Reals)
-    flattest = 2 * weakest * y_abs * eta
+    threshold = largest_stable_step(weakest, y_abs)
     return every(
         vanishes(rank_one, (slope * push)[0] + sharpness(s, d, curvatures)),
         same(stable, sp.Interval.open(0, bound)),
-        vanishes(flattest.subs(eta, bound / 2 / (weakest * y_abs)) - 2),
+        vanishes(threshold * smallest_sharpness(weakest, y_abs) - bound),
     )
 
 
@@ -250,7 +270,8 @@ def stable_minima_have_a_flat_spectrum(factor: int = 2) -> Any:
     for sign in (1, -1):  # of c_i
         gap = m**2 * (p**2 + q**2) - factor * m * sign * m * p * q
         outcomes.append(vanishes(gap - m**2 * (p - sign * q) ** 2))
-    return every(*outcomes)
+    at_the_cap = factor * y_abs * spectrum_cap(eta, y_abs)  # its least sharpness
+    return every(*outcomes, vanishes(eta * at_the_cap - 2))
 
 
 @claim("many_modes.drift", "m_j x < 1 for every mode, x = eta e != 0")

@@ -74,6 +74,23 @@ def critical_mu(u: Any, v: Any) -> Any:
     return 8 / (size + sp.sqrt((size - 4) ** 2 + 8 * (u - v) ** 2))
 
 
+def minimum_multiplier(a: Any, b: Any) -> Any:
+    """Multiplier 1 - 2 (a^2 + b^2) of a minimum across the curve of minima; the other one is 1."""
+    return 1 - 2 * (a**2 + b**2)
+
+
+def along_factor(a: Any, b: Any, mu: Any) -> Any:
+    """Factor of one step along the loss: the Jacobian determinant over 1 + r, the factor of b.
+
+    Examples
+    --------
+    >>> along_factor(1, sp.Rational(1, 2), sp.Rational(3, 4))
+    -3/2
+    """
+    r = residual(a, b, mu)
+    return 1 - 3 * r - 2 * mu - 4 * b**2 / (1 + r)
+
+
 @claim("modes.step", "mu > 0")
 def step_in_modes(step: PlaneMap = step_uv) -> Any:
     """The step in (u, v) is, in modes, a' = (1 - r) a, b' = (1 + r) b; r = mu (uv - 1)."""
@@ -114,9 +131,20 @@ def fixed_points(step: PlaneMap = step_modes) -> Any:
 def multipliers(step: PlaneMap = step_modes) -> Any:
     """Multipliers: 1 and 1 - 2(a^2 + b^2) on the hyperbola r = 0; 1 + mu and 1 - mu at the origin."""
     minimum = jacobian(step).subs(mu, a**2 - b**2)
-    root = 1 - 2 * (a**2 + b**2)
+    root = minimum_multiplier(a, b)
     saddle = jacobian(step).subs({a: 0, b: 0})
     return vanishes(minimum.trace() - 1 - root, minimum.det() - root, saddle - sp.diag(1 + mu, 1 - mu))
+
+
+@claim("modes.along", "r != -1, or b = 0")
+def growth_along_the_loss(factor: Callable[[Any, Any, Any], Any] = along_factor) -> Any:
+    """|J|/(1 + r) = 1 - 3 r - 2 mu - 4 b^2/(1 + r): on the slice da'/da, at a minimum 1 - 2 (a^2 + b^2)."""
+    r = residual(a, b, mu)
+    return vanishes(
+        jacobian().det() - (1 + r) * factor(a, b, mu),
+        factor(a, 0, mu) - sp.diff(step_modes(a, 0, mu)[0], a),
+        factor(a, b, a**2 - b**2) - minimum_multiplier(a, b),
+    )
 
 
 @claim("modes.stability", "u v = 1, mu > 0")
@@ -143,6 +171,16 @@ def imbalance_law(step: PlaneMap = step_uv) -> Any:
     r = mu * (u * v - 1)
     axes = (step_modes(0, b, mu)[0], step_modes(a, 0, mu)[1])
     return vanishes(new_u**2 - new_v**2 - (1 - r**2) * (u**2 - v**2), *axes)
+
+
+@claim("modes.saddle", "a = 0, 0 < mu < 2")
+def stable_set_of_the_origin(step: PlaneMap = step_modes) -> Any:
+    """On a = 0 the origin attracts b^2 < 2 - mu: b^2 falls in every step, to 0; beyond, it rises.
+
+    b'^2/b^2 = (1 - mu - b^2)^2 is less than 1 by (2 - mu - b^2)(mu + b^2).
+    """
+    new_a, new_b = step(0, b, mu)
+    return vanishes(new_a, b**2 - new_b**2 - b**2 * (2 - mu - b**2) * (mu + b**2))
 
 
 @claim("modes.ellipse", "0 < mu < 2")

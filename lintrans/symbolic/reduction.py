@@ -1,7 +1,8 @@
 """From literal attention to the two-dimensional map: derivation of the normal form (theory/01_reduction).
 
 Everything is differentiated from f(E) = E + P E (E^T K E)/n with concrete small sizes, the prediction and
-its gradient with matrices of symbolic size too; no formula of the reduction is assumed. Loss: (prediction - y_q)^2 / 2.
+its gradient with matrices of symbolic size too; no formula of the reduction is assumed. The loss is
+(prediction - y_q)^2 / 2.
 """
 
 from __future__ import annotations

@@ -38,6 +38,11 @@ def step_batch(a: Any, b: Any, sigma: Any) -> tuple[Any, Any]:
     return (1 - sigma) * a, (1 + sigma) * b
 
 
+def largest_loss(max_mu: Any) -> Any:
+    """Largest loss of a certified schedule, 2/max_mu^2, in units of y_q^2."""
+    return 2 / max_mu**2
+
+
 @claim("schedules.step", "max_mu > 0")
 def step_in_the_modes_of_the_bound(step: FractionMap = step_fraction) -> Any:
     """In the modes of max_mu a step of size kappa max_mu is a' = (1 - kappa r) a, b' = (1 + kappa r) b."""
@@ -90,12 +95,14 @@ def balanced_starts_reach_two(value: Any = 2) -> Any:
 def loss_is_bounded(bound: Any = 2) -> Any:
     """Inside the ellipse |r| <= 2: a certified loss never exceeds 2/max_mu^2, in units of y_q^2.
 
-    2 - r = -(2 + max_mu) Q + 4 b^2/(2 - max_mu) and 2 + r = -(2 - max_mu) Q + 4 a^2/(2 + max_mu).
+    2 - r = -(2 + max_mu) Q + 4 b^2/(2 - max_mu) and 2 + r = -(2 - max_mu) Q + 4 a^2/(2 + max_mu), so the
+    four vertices attain it.
     """
     res, level = modes.residual(a, b, max_mu), modes.ellipse(a, b, max_mu)
     return vanishes(
         bound - res + (2 + max_mu) * level - 4 * b**2 / (2 - max_mu),
         bound + res + (2 - max_mu) * level - 4 * a**2 / (2 + max_mu),
+        (bound / max_mu) ** 2 / 2 - largest_loss(max_mu),
     )
 
 

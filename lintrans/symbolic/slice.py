@@ -72,6 +72,17 @@ def two_cycle_multiplier(mu: Any) -> Any:
     return 9 - 2 * (1 + mu) ** 2
 
 
+def probe_start(mu: Any) -> Any:
+    """Return the balanced u = v with a^2 = 1 + mu/2, from which the loss rises first.
+
+    Examples
+    --------
+    >>> probe_start(2)
+    1
+    """
+    return sp.sqrt(1 / sp.sympify(mu) + sp.Rational(1, 2))
+
+
 @claim("slice.cubic", "b = 0")
 def cubic_is_the_slice(step: LineMap = cubic) -> Any:
     """On b = 0 the step is a' = (1 + mu) a - a^3, and b stays 0."""
@@ -104,7 +115,7 @@ def interval_is_invariant(limit: Any = 2) -> Any:
 
 
 @claim("slice.monotone", "0 < a^2 < 2 + mu, 0 < mu < 2")
-def monotone_threshold(threshold: Any = MONOTONE) -> Any:
+def monotone_threshold(threshold: Any = MONOTONE, start: Callable[[Any], Any] = probe_start) -> Any:
     """The loss never rises, |z'| <= |z| from every start, iff mu <= 2 sqrt(2) - 2.
 
     z'/z is a parabola in z, equal to 1 at both ends z = -mu and z = 2 of the interval, with minimum
@@ -117,7 +128,7 @@ def monotone_threshold(threshold: Any = MONOTONE) -> Any:
     never_rises = sp.solveset(lowest.subs(mu, _mu) >= -1, _mu, sp.Interval.open(0, 2))
     return every(
         vanishes(ratio.subs(z, -mu) - 1, ratio.subs(z, 2) - 1),
-        vanishes(ratio - (z - vertex) ** 2 - lowest, (vertex + mu) - (1 + mu / 2)),
+        vanishes(ratio - (z - vertex) ** 2 - lowest, mu * (start(mu) ** 2 - 1) - vertex),
         same(never_rises, sp.Interval.Lopen(0, threshold)),
     )
 

@@ -1,0 +1,155 @@
+"""Claims are cited by id, in docstrings, tests and prose: every id exists, and every claim is in use."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from functools import cache
+from importlib import import_module
+from inspect import getdoc, getmembers, isclass, isfunction
+from pathlib import Path
+
+import pytest
+
+from lintrans.symbolic.claims import FAMILIES, claims
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = sorted((ROOT / "lintrans").rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").glob("*.py") if path.name != Path(__file__).name)
+EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
+PROSE = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("experiments/**/*.md"),
+    *ROOT.glob("theory/*.*"),
+]
+FILES = [*PACKAGE, *TESTS, *EXPERIMENTS, *sorted(PROSE)]
+
+# "Claim modes.step." or "claims modes.step, slice.cubic and slice.crisis", over several lines too
+CITATION = re.compile(r"\b[Cc]laims? (\w+\.\w+(?:(?:,? and |, )\w+\.\w+)*)")
+IN_A_STATEMENT = re.compile(rf"\b(?:{'|'.join(FAMILIES)})\.\w+")
+
+# Claims that nothing but their own control cites: steps of proofs, and what a stronger claim repeats.
+PROVED_ONLY = {
+    "landmarks.doubling",
+    "many_modes.imbalance",
+    "reduction.full_weights",
+    "reduction.many_modes",
+    "schedules.identity",
+    "schedules.step",
+}
+# Public, but without a result of the theory: coordinates, definitions and procedures.
+NO_RESULT = {
+    "normal_form.to_modes",
+    "normal_form.from_modes",
+    "many_modes.ManyModes.of",
+    "many_modes.ManyModes.n_modes",
+    "many_modes.ManyModes.project",
+    "many_modes.ManyModes.weights",
+    "many_modes.ManyModes.residual",
+    "many_modes.ManyModes.iterate",
+    "reduction.Mode.of",
+    "reduction.Mode.project",
+    "reduction.Mode.weights",
+    "reduction.NormalForm.weights",
+}
+MEASURED_AGAINST_CLAIMS = {
+    "verification.verify",
+    "regimes.Evidence",
+    "regimes.classify",
+    "regimes.gather_evidence",
+    "exponents.lyapunov_exponents",
+}
+
+
+@cache
+def ids():
+    return {claim.id for claim in claims()}
+
+
+def cited(text):
+    return {
+        name for found in CITATION.findall(" ".join(text.split())) for name in re.split(r",? and |, ", found)
+    }
+
+
+@cache
+def docstrings(path):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
+    return "\n\n".join(filter(None, map(ast.get_docstring, nodes)))
+
+
+def prose(path):
+    """Docstrings and comments of Python, all of any other file."""
+    if path.suffix != ".py":
+        return path.read_text()
+    with path.open("rb") as file:
+        comments = [x.string for x in tokenize.tokenize(file.readline) if x.type == tokenize.COMMENT]
+    return "\n".join([docstrings(path), *(comment.lstrip("# ") for comment in comments)])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_id_cited_exists(path):
+    assert cited(prose(path)) <= ids()
+
+
+@pytest.mark.parametrize("claim", claims(), ids=lambda claim: claim.id)
+def test_every_id_in_a_statement_exists(claim):
+    assert set(IN_A_STATEMENT.findall(claim.statement)) <= ids()
+
+
+@pytest.mark.parametrize(
+    ("planted", "missed"),
+    [
+        ("Stable. Claim modes.nothing.", {"modes.nothing"}),
+        ("Claim mode.step.", {"mode.step"}),
+        ("in claims modes.step, modes.step2 and\n    slice.cubics, or so", {"modes.step2", "slice.cubics"}),
+        ("Claims modes.step\nand modes.ellipse.", set()),
+        ("It claims nothing. See modes.step_uv.", set()),
+    ],
+)
+def test_a_false_id_is_caught(planted, missed, tmp_path):
+    assert cited(planted) - ids() == missed
+    path = tmp_path / "room.py"
+    path.write_text(f'"""A room."""\n\n\ndef f():\n    """Return 1.\n\n    {planted}\n    """\n')
+    assert cited(prose(path)) - ids() == missed
+    path.write_text("".join(f"# {line.strip()}\n" for line in planted.splitlines()))
+    assert cited(prose(path)) - ids() == missed
+
+
+def test_every_claim_is_cited_or_only_proved():
+    documents = [path for path in PACKAGE if "symbolic" not in path.parts] + EXPERIMENTS
+    used = set().union(
+        *(cited(docstrings(path)) for path in documents), *(cited(prose(path)) for path in TESTS)
+    )
+    faces = ROOT / "experiments" / "three_faces" / "faces.py"
+    of_the_table = set(re.findall(r'"(\w+\.\w+)"', faces.read_text())) & ids()
+    assert len(of_the_table) > 20
+    assert ids() - used - of_the_table == PROVED_ONLY  # cite a new claim, or add it there
+
+
+def results(room):
+    """Public functions, classes and methods of a room, by name."""
+    module = import_module(f"lintrans.{room}")
+    for name, item in getmembers(module, lambda x: isfunction(x) or isclass(x)):
+        if item.__module__ == module.__name__ and not name.startswith("_"):
+            yield f"{room}.{name}", item
+            for part, member in vars(item).items() if isclass(item) else ():
+                documented = isfunction(member) or isinstance(member, property | classmethod)
+                if documented and not part.startswith("_"):
+                    yield f"{room}.{name}.{part}", member
+
+
+@pytest.mark.parametrize("room", ["normal_form", "invariant_ellipse", "many_modes", "reduction"])
+def test_docstrings_that_state_a_result_cite_it(room):
+    silent = {name for name, item in results(room) if not cited(getdoc(item) or "")}
+    assert silent == {name for name in NO_RESULT if name.startswith(f"{room}.")}
+
+
+def test_measuring_rooms_cite_what_they_rest_on():
+    rooms = ("verification", "regimes", "exponents")
+    assert {
+        n for room in rooms for n, item in results(room) if cited(getdoc(item) or "")
+    } == MEASURED_AGAINST_CLAIMS
