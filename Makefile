@@ -1,13 +1,15 @@
 # Two commands do all the set-up on a machine with Python 3.11, pip and make:
 #   make demo    installs, then answers for the example data and leaves a phase diagram in demo/
 #   make test    installs the test tools, then runs everything CI runs
+# A third builds the documentation site; it proves every claim and runs every chapter on the way.
+#   make docs    installs Sphinx, then leaves the site in docs/_build/html
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --query 64 --standardize --center
 
-.PHONY: demo test lint figures clean
+.PHONY: demo test lint docs figures clean
 
 demo: .venv/installed
 	@mkdir -p demo
@@ -25,6 +27,10 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/installed-docs
+	$(BIN)/sphinx-build --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 figures: .venv/installed
 	@mkdir -p demo
 	$(BIN)/lintrans phase-diagram $(EXAMPLE) --output demo/phase_diagram.h5 --figure docs/figures/phase_diagram.png --force
@@ -34,7 +40,7 @@ figures: .venv/installed
 	$(BIN)/python docs/draw_house.py
 
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv demo build *.egg-info docs/_build docs/_generated
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -47,4 +53,9 @@ clean:
 .venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing lintrans and its test tools into .venv (once)"
 	$(PIP) --editable '.[test]'
+	@touch .venv/installed $@
+
+.venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing lintrans and Sphinx into .venv (once)"
+	$(PIP) --editable '.[docs]'
 	@touch .venv/installed $@

@@ -198,8 +198,8 @@ def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
     """Verdict on each orbit at ``mu`` as `Regime` codes, in order of precedence:
 
     divergent (an escape was seen); saddle (on the stable set of the origin: a = 0 and b^2 < 2 - mu);
-    monotone or catapult (`normal_form.converges` holds at the final state); periodic (the tail returns
-    within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
+    monotone or catapult (`lintrans.normal_form.converges` holds at the final state); periodic (the tail
+    returns within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
     attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors and for so long that
     perturbations grew by ``MIN_GROWTH``, mu <= 2, above which bounded chaos is only transient); else
     unresolved. Claims modes.saddle, modes.imbalance, convergence.sufficient and slice.bounded.

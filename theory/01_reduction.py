@@ -18,7 +18,7 @@
 # **The prompt.** Context pairs $(x_i, y_i)$, $i = 1 \dots n$, $x_i \in \mathbb R^d$, and a query
 # $(x_q, y_q)$ fill the columns of
 #
-# $$E = \begin{pmatrix} x_1 & \cdots & x_n & x_q \\ y_1 & \cdots & y_n & 0 \end{pmatrix}. \tag{1.1}$$
+# $$E = \begin{pmatrix} x_1 & \cdots & x_n & x_q \cr y_1 & \cdots & y_n & 0 \end{pmatrix}. \tag{1.1}$$
 #
 # **The model.** The prediction is the last entry of
 #
@@ -59,7 +59,8 @@ sp.factor(reduction.prediction(prompt))
 #
 # $$w' = w - \eta h k\, e, \qquad k' = k - \eta h w\, e, \qquad e = h w k - y_q. \tag{1.5}$$
 #
-# SymPy checks (1.3) to (1.5) for $(d, n) = (1, 1), (2, 1), (2, 2)$ by literal differentiation of (1.2).
+# SymPy checks (1.3) and the gradient in $W$ for matrices of symbolic size, any $d$ and $n$, multiplied block by
+# block; and (1.3) to (1.5) entry by entry for $(d, n) = (1, 1), (2, 1), (2, 2)$, differentiating (1.2).
 
 # %%
 _, new_weights = reduction.gradient_step(prompt)
@@ -69,15 +70,14 @@ _, new_weights = reduction.gradient_step(prompt)
 # ## The normal form
 #
 # Let $s = \sqrt{|y_q|/h}$, $u = w/s$ and $v = \mathrm{sgn}(y_q)\, k/s$. Then $\text{prediction} =
-# y_q\, uv$, and
-# for both signs of $y_q$
+# y_q\, uv$, and for both signs of $y_q$
 #
 # $$u' = u - \mu\, v\,(uv - 1), \qquad v' = v - \mu\, u\,(uv - 1), \qquad \mu = \eta\, h\, |y_q|. \tag{1.6}$$
 #
 # Two notes on the convention. Without the one half in the loss, $\mu$ doubles. And (1.6) needs $h > 0$ and
-# $y_q \ne 0$: with $h = 0$ nothing moves at all; with $y_q = 0$ there is no scale $s$, and (1.5) is
-# used as it
-# stands. In the modes of the next page that case is simply $\mu = 0$, and a negative label a negative $\mu$.
+# $y_q \ne 0$: with $h = 0$ nothing moves at all; with $y_q = 0$ there is no scale $s$, and (1.5) is used as
+# it stands. In the modes of the next page that case is simply $\mu = 0$, and a negative label a negative
+# $\mu$.
 
 # %%
 reduction.effective_step_size()

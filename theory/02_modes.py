@@ -45,7 +45,7 @@ modes.step_modes(a, b, mu)
 # A step moves a point by $(-r a, r b)$, so the fixed points are the hyperbola $r = 0$ (the minima, $uv = 1$)
 # and the origin. With the Jacobian
 #
-# $$J = \begin{pmatrix} 1 - r - 2a^2 & 2ab \\ 2ab & 1 + r - 2b^2 \end{pmatrix}, \quad
+# $$J = \begin{pmatrix} 1 - r - 2a^2 & 2ab \cr 2ab & 1 + r - 2b^2 \end{pmatrix}, \quad
 #   \det J = 1 - r^2 - 2(a^2 + b^2) - 2r(a^2 - b^2), \tag{2.4}$$
 #
 # the multipliers are $1$ and $1 - 2(a^2 + b^2)$ at a minimum and $1 \pm \mu$ at the origin, a saddle for
@@ -74,9 +74,8 @@ modes.jacobian().applyfunc(sp.factor)
 # $$Q = \frac{a^2}{2 + \mu} + \frac{b^2}{2 - \mu} - 1. \qquad \text{Then } Q' = (1 + \mu r + r^2)\, Q,
 # \tag{2.8}$$
 #
-# and the factor $(r + \mu/2)^2 + 1 - \mu^2/4$ is positive: inside, on and outside the ellipse $Q = 0$
-# are each
-# forward invariant. A start inside stays bounded for ever.
+# and the factor $(r + \mu/2)^2 + 1 - \mu^2/4$ is positive: inside, on and outside the ellipse $Q = 0$ are
+# each forward invariant. A start inside stays bounded for ever.
 
 # %%
 sp.factor(modes.ellipse(*modes.step_modes(a, b, mu), mu) / modes.ellipse(a, b, mu))

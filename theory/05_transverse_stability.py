@@ -15,7 +15,7 @@
 # The slice $b = 0$ is invariant, and chapter 3 knows what happens on it. Does a small imbalance $b$ grow or
 # decay there? On the slice the Jacobian is diagonal,
 #
-# $$J = \begin{pmatrix} 1 + \mu - 3a^2 & 0 \\ 0 & 1 + z \end{pmatrix}, \qquad z = a^2 - \mu, \tag{5.1}$$
+# $$J = \begin{pmatrix} 1 + \mu - 3a^2 & 0 \cr 0 & 1 + z \end{pmatrix}, \qquad z = a^2 - \mu, \tag{5.1}$$
 #
 # so to first order $b' = (1 + z)\,b$. The transverse exponent of an orbit is the mean of $\ln|1 + z|$.
 #

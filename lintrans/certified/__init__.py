@@ -39,7 +39,7 @@ def certified_landmarks(
     """Landmarks to so many digits, each proved to exist, in ascending order of mu.
 
     An algebraic landmark is the only root of its minimal polynomial nearby, by an interval Newton step in
-    ball arithmetic. The accumulation is enclosed by renormalization: see `certified.renormalization`.
+    ball arithmetic. The accumulation is enclosed by renormalization: `lintrans.certified.renormalization`.
 
     Parameters
     ----------

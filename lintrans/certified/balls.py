@@ -56,7 +56,7 @@ def only_root(polynomial: Any, near: Any, radius: Any) -> Any:
 def only_root_in_plane(system: Callable[..., Any], near: tuple[Any, Any], radius: Any) -> tuple[Any, Any]:
     """Balls around the only root of two equations in two unknowns within ``radius`` of ``near``.
 
-    ``system`` takes two `Jet` and returns two. The interval Newton step of `only_root`, with the Jacobian.
+    ``system`` takes two ``Jet`` and returns two. The interval Newton step of `only_root`, with the Jacobian.
     """
     balls = [arb(x.mid(), radius) for x in near]
     middle = [ball.mid() for ball in balls]
