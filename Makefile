@@ -37,6 +37,9 @@ figures: .venv/installed
 	$(BIN)/lintrans bifurcation --mu 0.8:2.02:1200 --output demo/bifurcation.h5 --figure docs/figures/bifurcation.png --force
 	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 1,1 --scales 0.01:2:300 --output demo/scales.h5 --figure docs/figures/scales.png --force
 	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 0.5,0.5 --imbalances -5:5:300 --output demo/imbalances.h5 --figure docs/figures/imbalances.png --force
+	$(BIN)/lintrans lyapunov --mu 0.9:2.05:1200 --output demo/lyapunov.h5 --figure docs/figures/lyapunov.png --force
+	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
+	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
 	$(BIN)/python docs/draw_house.py
 
 clean:

@@ -1,7 +1,7 @@
 """The documentation site: `make docs` builds it, with warnings as errors.
 
-Theory chapters are executed when the site is built. Pages that follow from the code (chapters, claims, commands,
-experiments) are written by `generated.py`, next to this file, into the folder `_generated`.
+Theory chapters are executed when the site is built. Pages that follow from the code (chapters, claims,
+commands, experiments) are written by `generated.py`, next to this file, into the folder `_generated`.
 """
 
 import re
@@ -37,10 +37,10 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_merge_streams = True
-myst_enable_extensions = ["amsmath", "dollarmath", "colon_fence"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
-mathjax3_config = {"tex": {"tags": "none"}, "chtml": {"mtextInheritFont": True}}
+mathjax3_config = {"tex": {"tags": "none"}, "chtml": {"mtextInheritFont": True, "scale": 0.88}}
 
 # reference
 autodoc_typehints = "none"
@@ -65,8 +65,11 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
+    "header_links_before_dropdown": 8,
+    "navbar_persistent": [],
+    "navbar_end": ["search-button", "theme-switcher"],
 }
-html_sidebars = {"index": []}
+html_sidebars = {page: [] for page in ("index", "getting_started", "diagrams", "conventions")}
 copyright = "2026, the lintrans developers, MIT licence"
 
 

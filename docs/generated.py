@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def write(folder: Path) -> None:
-    """Write every page into the folder; a file that would not change is left alone, so that builds stay quick."""
+    """Write every page into the folder; what would not change is left alone, so that builds stay quick."""
     pages = {f"theory/{path.name}": path.read_text() for path in sorted((ROOT / "theory").glob("*.py"))}
     pages |= {f"experiments/{name}.md": text for name, text in experiments().items()}
     pages |= {"claims.md": claims(), "commands.md": commands()}
@@ -34,9 +34,9 @@ def claims() -> str:
     lines = [
         "# Claims",
         "",
-        "What the package proves, and proved again when this page was built: `lintrans derive ID` repeats one proof,",
-        "`lintrans derive all` all of them. Docstrings and tests cite claims by these ids; every claim has a test",
-        "in which it is changed in one place and its proof must fail.",
+        "What the package proves, and proved again when this page was built: `lintrans derive ID` repeats",
+        "one proof, `lintrans derive all` all of them. Docstrings and tests cite claims by these ids; every",
+        "claim has a test in which it is changed in one place and its proof must fail.",
         "",
     ]
     for family in FAMILIES:

@@ -59,8 +59,8 @@ sp.factor(reduction.prediction(prompt))
 #
 # $$w' = w - \eta h k\, e, \qquad k' = k - \eta h w\, e, \qquad e = h w k - y_q. \tag{1.5}$$
 #
-# SymPy checks (1.3) and the gradient in $W$ for matrices of symbolic size, any $d$ and $n$, multiplied block by
-# block; and (1.3) to (1.5) entry by entry for $(d, n) = (1, 1), (2, 1), (2, 2)$, differentiating (1.2).
+# SymPy checks (1.3) and the gradient in $W$ for matrices of symbolic size, any $d$ and $n$, multiplied block
+# by block; and (1.3) to (1.5) entry by entry for $(d, n) = (1, 1), (2, 1), (2, 2)$, differentiating (1.2).
 
 # %%
 _, new_weights = reduction.gradient_step(prompt)

@@ -45,8 +45,8 @@ modes.step_modes(a, b, mu)
 # A step moves a point by $(-r a, r b)$, so the fixed points are the hyperbola $r = 0$ (the minima, $uv = 1$)
 # and the origin. With the Jacobian
 #
-# $$J = \begin{pmatrix} 1 - r - 2a^2 & 2ab \cr 2ab & 1 + r - 2b^2 \end{pmatrix}, \quad
-#   \det J = 1 - r^2 - 2(a^2 + b^2) - 2r(a^2 - b^2), \tag{2.4}$$
+# $$\begin{gathered} J = \begin{pmatrix} 1 - r - 2a^2 & 2ab \cr 2ab & 1 + r - 2b^2 \end{pmatrix}, \cr
+#   \det J = 1 - r^2 - 2(a^2 + b^2) - 2r(a^2 - b^2), \end{gathered} \tag{2.4}$$
 #
 # the multipliers are $1$ and $1 - 2(a^2 + b^2)$ at a minimum and $1 \pm \mu$ at the origin, a saddle for
 # $0 < \mu < 2$. The largest Hessian eigenvalue of a minimum, its sharpness, is $u^2 + v^2$, so

@@ -57,10 +57,10 @@ sp.factor(slice.residual_step(z, mu) / z)
 # $f(f(a)) = a$ splits into fixed points, the symmetric cycle $a^2 = 2 + \mu$ (a fixed point $z = 2$, always
 # unstable) and a mirror pair with $a\,a' = 1$, born at $\mu = 1$:
 #
-# $$a^4 - (1 + \mu)a^2 + 1 = 0, \qquad z = \tfrac12\Bigl(1 - \mu \pm \sqrt{(\mu - 1)(\mu + 3)}\Bigr), \qquad
-#   \text{multiplier } 9 - 2(1 + \mu)^2. \tag{3.4}$$
+# $$\begin{gathered} a^4 - (1 + \mu)a^2 + 1 = 0, \qquad \text{multiplier } 9 - 2(1 + \mu)^2, \cr
+#   z = \tfrac12\Bigl(1 - \mu \pm \sqrt{(\mu - 1)(\mu + 3)}\Bigr). \end{gathered} \tag{3.4}$$
 #
-# It passes $-1$ at $\mu = \sqrt5 - 1$, where the period doubles to 4.
+# The multiplier passes $-1$ at $\mu = \sqrt5 - 1$, where the period doubles to 4.
 
 # %%
 slice.two_cycle(mu)

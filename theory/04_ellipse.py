@@ -15,8 +15,8 @@
 # For $0 < \mu < 2$ the ellipse $Q = 0$ is the edge of bounded training. It is also the one place where the
 # chaos of the map can be solved completely. With
 #
-# $$a' = (1 - r)\,a, \quad b' = (1 + r)\,b, \quad r = a^2 - b^2 - \mu, \quad
-#   Q = \frac{a^2}{2 + \mu} + \frac{b^2}{2 - \mu} - 1, \tag{4.1}$$
+# $$\begin{gathered} a' = (1 - r)\,a, \quad b' = (1 + r)\,b, \quad r = a^2 - b^2 - \mu, \cr
+#   Q = \frac{a^2}{2 + \mu} + \frac{b^2}{2 - \mu} - 1, \end{gathered} \tag{4.1}$$
 #
 # residual and level form a closed pair in the whole plane. Let $P = (4 - \mu^2)\,Q$, which is
 # $2(a^2 + b^2 - 2) - \mu r$:
@@ -108,8 +108,9 @@ for value in (sp.Rational(1, 10), 1, sp.Rational(19, 10)):
 #
 # Semi-axes and area are
 #
-# $$\sqrt{2 \pm \mu}, \quad \pi\sqrt{4 - \mu^2} \text{ in } (a, b); \qquad
-#   \sqrt{2(2 \pm \mu)/\mu}, \quad \frac{2\pi}{\mu}\sqrt{4 - \mu^2} \text{ in } (u, v). \tag{4.8}$$
+# $$\begin{gathered} \sqrt{2 \pm \mu}, \quad \pi\sqrt{4 - \mu^2} \text{ in } (a, b), \cr
+#   \sqrt{2(2 \pm \mu)/\mu}, \quad \frac{2\pi}{\mu}\sqrt{4 - \mu^2} \text{ in } (u, v).
+#   \end{gathered} \tag{4.8}$$
 #
 # For fixed $(u, v)$ the level rises with $\mu$,
 #
@@ -130,8 +131,8 @@ ellipse.critical_step_size(w, k, h, y_q)
 # At a minimum $P = 2(a^2 + b^2 - 2)$: it is inside the ellipse iff $a^2 + b^2 < 2$, and stable iff
 # $a^2 + b^2 < 1$, (2.5). Writing $u/v = e^{2x}$ there, $a^2 + b^2 = \mu\cosh 2x$, so
 #
-# $$\text{inside} \iff \Bigl|\ln\frac uv\Bigr| < \operatorname{arccosh}\frac2\mu, \qquad
-#   \text{stable} \iff \Bigl|\ln\frac uv\Bigr| < \operatorname{arccosh}\frac1\mu. \tag{4.11}$$
+# $$\begin{gathered} \text{inside} \iff \Bigl|\ln\frac uv\Bigr| < \operatorname{arccosh}\frac2\mu, \cr
+#   \text{stable} \iff \Bigl|\ln\frac uv\Bigr| < \operatorname{arccosh}\frac1\mu. \end{gathered} \tag{4.11}$$
 #
 # Stable minima exist for $\mu < 1$ only; exactly then the unit circle fits into the ellipse.
 

@@ -70,8 +70,8 @@ many.curvatures, many.mus(0.8)
 # So for the flow the start fixes the learned spectrum up to one number. A finite step breaks (6.6) always to
 # the same side. With $x = \eta e$ a step adds $\ln(1 - m_i x)/m_i$ to $\ln|s_i|/m_i$, and, while $m_i x < 1$,
 #
-# $$\frac{d}{dm}\,\frac{\ln(1 - m x)}{m} = -\frac{f(m x)}{m^2} < 0 \quad (x \ne 0), \qquad
-#   f(t) = \frac{t}{1 - t} + \ln(1 - t) \ge 0. \tag{6.7}$$
+# $$\begin{gathered} \frac{d}{dm}\,\frac{\ln(1 - m x)}{m} = -\frac{f(m x)}{m^2} < 0 \quad (x \ne 0), \cr
+#   f(t) = \frac{t}{1 - t} + \ln(1 - t) \ge 0. \end{gathered} \tag{6.7}$$
 #
 # **Every step, up or down, favours weak modes over strong ones**, by $(m_i - m_j)\, x^2/2$ to leading order.
 #

@@ -1,0 +1,62 @@
+"""Layer 6: the documentation site leaves nothing out. `make docs` builds it, with warnings as errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import lintrans as lt
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
+EXPERIMENTS = [page.parent.name for page in (ROOT / "experiments").glob("*/README.md")]
+CHAPTERS = [page.stem for page in (ROOT / "theory").glob("0*.py")]
+
+
+def in_toctrees(pages):
+    trees = re.findall(r"```\{toctree\}\n(.*?)```", "\n".join(pages.values()), re.DOTALL)
+    return {line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")}
+
+
+def unlisted(pages):
+    """What the site should hold and no table of contents names."""
+    expected = set(pages) - {"index"} | {"_generated/claims", "_generated/commands"}
+    expected |= {f"_generated/theory/{name}" for name in CHAPTERS}
+    expected |= {f"_generated/experiments/{name}" for name in EXPERIMENTS}
+    return expected ^ in_toctrees(pages)
+
+
+def test_every_page_is_in_one_table_of_contents():
+    assert len(CHAPTERS) == 7
+    assert not unlisted(PAGES)
+
+
+def test_a_forgotten_page_is_noticed():
+    assert unlisted(PAGES | {"forgotten": ""}) == {"forgotten"}
+
+
+def undocumented(api):
+    documented = re.findall(r"\.\. auto(?:class|function|exception):: (\w+)", api)
+    return {name for name in lt.__all__ if not name.startswith("_")} - set(documented)
+
+
+def test_every_public_name_is_in_the_reference():
+    assert not undocumented(PAGES["api"])
+
+
+def test_a_name_left_out_of_the_reference_is_noticed():
+    assert undocumented(PAGES["api"].replace(".. autofunction:: verify\n", "")) == {"verify"}
+
+
+def test_every_reference_is_cited_and_every_citation_has_one():
+    entries = re.findall(r"@\w+\{(\w+),", (DOCS / "references.bib").read_text())
+    cited = [key for page in PAGES.values() for key in re.findall(r"\{cite\}`(\w+)`", page)]
+    assert sorted(entries) == sorted(set(cited))
+
+
+def test_every_figure_of_the_pages_is_drawn_by_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    shown = {name for page in PAGES.values() for name in re.findall(r"\]\(figures/(\w+\.png)\)", page)}
+    assert shown == {path.name for path in (DOCS / "figures").glob("*.png")}
+    assert all(f"--figure docs/figures/{name}" in makefile for name in shown)
