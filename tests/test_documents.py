@@ -60,7 +60,7 @@ def test_the_example_of_getting_started_runs(capsys, monkeypatch, tmp_path):
     )
     stable, regime, certified = run_example(code, capsys).splitlines()
     assert float(stable) > 0
-    assert regime.split()[1] in {"monotone", "catapult"}
+    assert regime.split()[1] == "chaotic"
     assert certified == "True"
     assert Path("diagram.h5").exists()
 
