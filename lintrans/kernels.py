@@ -4,14 +4,22 @@ One step of the map is `step` below,
 
     r = a^2 - b^2 - mu,    a' = (1 - r) a,    b' = (1 + r) b,
 
-four fused multiply-adds. An orbit is a chain of them, so one orbit alone waits for the latency of the
-adder; the loops here carry ``BLOCK`` orbits side by side, ``CHUNK`` steps at a time, in an inner loop of
-constant length that the compiler turns into vector instructions. Every product of `step` feeds exactly
-one sum: contraction to fused multiply-adds is then unambiguous, and an orbit does not depend on the
-block it was computed in. Of the fast-math flags only ``contract`` is set: the full set deletes the
-tests for NaN by which an escape is seen.
+four fused multiply-adds, and two on the slice b = 0. An orbit is a chain of them, so one orbit alone waits
+for the latency of the adder; the loops here carry ``BLOCK`` orbits side by side, a few steps at a time,
+in an inner loop of constant length that the compiler turns into vector instructions. Blocks hold orbits
+either all on the slice or all off it.
 
-Arrays in, arrays out; checks of arguments and the meaning of the numbers live in the callers.
+Nothing is tested inside the loops. They keep the largest rise of |r| and the sum of r^2; after ``WINDOW``
+steps these tell whether a lane rose or escaped in between, and only then `_locate` walks the window once
+more to find the step. The sum keeps every NaN, so no escape is missed.
+
+Every product of `step` feeds exactly one sum: contraction to fused multiply-adds is then unambiguous, and an
+orbit depends neither on the block it was computed in nor on what was measured on the way. Of the fast-math
+flags only ``contract`` is set: the full set deletes the tests for NaN by which an escape is seen.
+
+Arrays in, arrays out; checks of arguments and the meaning of the numbers live in the callers. All loops are
+in this one file because compiled code is cached by the file it comes from: a loop in another file would be
+out of date, unnoticed, after a change here.
 """
 
 from __future__ import annotations
@@ -19,8 +27,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-BLOCK = 64  # orbits side by side: a multiple of every vector width that still fits the first cache
-CHUNK = 8  # steps fused in the inner loop; with 16 the compiler no longer unrolls it, nor uses vectors
+BLOCK = 128  # orbits side by side: a multiple of every vector width that still fits the first cache
+CHUNK_PLANE, CHUNK_SLICE = 4, 8  # steps fused; with more, one chain fills the scheduler and others wait
+WINDOW = 16  # steps between two looks at what happened; a product of 16 factors cannot overflow
 N_BATCHES = 16  # batches of the measuring phase, for the standard errors of the exponents
 ESCAPED = 1.0e4  # |r| <= max(2, mu) on bounded orbits: inside the ellipse, theory/02_modes.py
 RISE_FLOOR = 2.0**-44  # r is a difference of numbers below 16, each rounded at 2^-49 or less
@@ -38,20 +47,30 @@ EVIDENCE_FIELDS = (
     "period_uv",  # 0 = none found
     "period_a",
     "return_error",  # largest |r_{n+p} - r_n| of the tail at that period
-    "separation",  # smallest such number over all shorter lags; inf for period 1
+    "separation",  # smallest such number over all shorter lags, those above the ceiling left out; else inf
     "cycle_along",  # exponent along one turn of the cycle found; NaN without one
     "loss_low",  # least, mean and greatest normalised loss (uv - 1)^2 / 2 of the tail
     "loss_mean",
     "loss_high",
 )
+UNDECIDED, CONVERGED, DIVERGED = 0, 1, 2  # codes of `fates`
 
 _EXPONENT_MASK = np.int64(0x7FF)
 _MANTISSA_MASK = np.int64(0x000FFFFFFFFFFFFF)
 _ONE_BITS = np.int64(0x3FF0000000000000)
+_WITHOUT_SIGN = np.int64(0x7FFFFFFFFFFFFFFF)
+_SMALL = np.int64((1023 - 150) << 52)  # bits of 2^-150; 16 factors, none below 2^-53, fit in what is left
+_RANGE = np.uint64((400 + 150) << 52)  # from there to 2^400; 16 factors below 2^30 fit above
 _ZERO_PRODUCT = np.int64(-(2**40))  # added to an exponent count, it marks a product that became zero
 
 _compile = njit(nogil=True, error_model="numpy", fastmath={"contract"})
+_inline = njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 _entry = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+# Rows of arrays (rows, BLOCK).
+_LAST, _RISE, _SQUARES = 0, 1, 2  # what a walk notes: last |r|, largest rise of it, sum of r^2
+_ALONG, _TRANSVERSE = 0, 1  # products of Jacobian factors
+_ESCAPE_STEP, _RISE_STEP = 0, 1  # events
 
 
 @_compile
@@ -62,57 +81,171 @@ def step(mu, a, b):
 
 
 @_compile
-def jacobian_factor(mu, square, r, off_slice):
-    """Factor of the Jacobian of `step` at a state with b^2 = square and residual r.
-
-    With ``off_slice`` 0 it is da'/da on the slice b = 0, where a^2 = mu + r; with 1 the determinant.
-    """
-    slope = 1.0 - (3.0 * r + 2.0 * mu)
-    return slope + off_slice * (r * slope - 4.0 * square)
+def slope(mu, r):
+    """da'/da on the slice b = 0, where a^2 = mu + r."""
+    return (1.0 - 2.0 * mu) - 3.0 * r
 
 
 @_compile
-def _watch(mu, a, b, last, rise, escape, n_done):
-    """CHUNK steps of a block, noting the first rise of the loss and the first escape."""
-    for j in range(BLOCK):
-        m, p, q = mu[j], a[j], b[j]
-        before, first_rise, first_escape = last[j], rise[j], escape[j]
-        for i in range(CHUNK):
-            p, q, r = step(m, p, q)
-            size = abs(r)
-            rises = n_done + i if size - before > RISE_FLOOR else np.inf
-            escapes = np.inf if size <= ESCAPED else n_done + i
-            first_rise = rises if rises < first_rise else first_rise
-            first_escape = escapes if escapes < first_escape else first_escape
-            before = size
-        a[j], b[j] = p, q
-        last[j], rise[j], escape[j] = before, first_rise, first_escape
+def determinant(slope, square, r):
+    """Determinant of the Jacobian of `step`, from `slope`, b^2 = square and the residual r."""
+    return (slope + r * slope) - 4.0 * square
 
 
 @_compile
-def _multiply(mu, a, b, along, transverse):
-    """Multiply the Jacobian factors of the next CHUNK steps into the two products.
+def converges(mu, a, b):
+    """`lintrans.normal_form.converges` for one state: a certificate that the loss only falls from here."""
+    r = step(mu, a, b)[2]
+    rho, s = abs(r), a * a + b * b
+    size = abs(1.0 - 2.0 * s)
+    gamma = (1.0 + size) / 2.0
+    delta = rho * (3.0 * rho + 2.0 * mu) / (1.0 - gamma)
+    return size < 1.0 and size + 2.0 * delta + rho * (rho + mu) <= gamma and s + delta <= 1.0
 
-    On the slice ``along`` receives the derivative along it, elsewhere the determinant, which is the
-    product of both directions. The state itself is left where it is.
+
+def _walker(*, balanced, escapes, rises, factors):
+    """Compile the loop of a few steps of a block, with what is to be noted on the way; see `_walk`."""
+    chunk = CHUNK_SLICE if balanced else CHUNK_PLANE
+
+    @_inline
+    def walk(mu, a, b, seen, products):  # noqa: PLR0912  branches the compiler removes
+        for j in range(BLOCK):
+            m, p, q = mu[j], a[j], 0.0 if balanced else b[j]
+            if escapes:
+                squares = seen[_SQUARES, j]
+            if rises:
+                last, rise = seen[_LAST, j], seen[_RISE, j]
+            if factors:
+                x, y = products[_ALONG, j], products[_TRANSVERSE, j]
+            for _ in range(chunk):
+                square = q * q
+                if balanced:
+                    p, _q, r = step(m, p, 0.0)
+                else:
+                    p, q, r = step(m, p, q)
+                if escapes:
+                    squares += r * r
+                if rises:
+                    jump = abs(r) - last
+                    rise = jump if jump > rise else rise
+                    last = abs(r)
+                if factors:
+                    along = slope(m, r)
+                    x *= along if balanced else determinant(along, square, r)
+                    y += r * y
+            a[j] = p
+            if not balanced:
+                b[j] = q
+            if escapes:
+                seen[_SQUARES, j] = squares
+            if rises:
+                seen[_LAST, j], seen[_RISE, j] = last, rise
+            if factors:
+                products[_ALONG, j], products[_TRANSVERSE, j] = x, y
+
+    return walk
+
+
+def _walk(*, escapes=False, rises=False, factors=False):
+    """Compile WINDOW steps of a block, on the slice and off it.
+
+    ``escapes`` adds up r^2; ``rises`` keeps |r| and its largest rise; ``factors`` multiplies the factors of
+    the Jacobian: along (off the slice the determinant, which is both directions) and transverse.
     """
+    on_slice = _walker(balanced=True, escapes=escapes, rises=rises, factors=factors)
+    off_slice = _walker(balanced=False, escapes=escapes, rises=rises, factors=factors)
+
+    @_inline
+    def walk(balanced, mu, a, b, seen, products):
+        if balanced:
+            for _ in range(WINDOW // CHUNK_SLICE):
+                on_slice(mu, a, b, seen, products)
+        else:
+            for _ in range(WINDOW // CHUNK_PLANE):
+                off_slice(mu, a, b, seen, products)
+
+    return walk
+
+
+_advance = _walk()
+_guard = _walk(escapes=True)
+_watch = _walk(escapes=True, rises=True)
+_measure = _walk(factors=True)
+_guard_and_measure = _walk(escapes=True, factors=True)
+_watch_and_measure = _walk(escapes=True, rises=True, factors=True)
+
+
+@_compile
+def _locate(mu, a, b, last, n_done, n_steps):
+    """First step with an escape and first with a rise of the loss, of ``n_steps`` from (a, b); inf = none."""
+    rise = np.inf
+    for i in range(n_steps):
+        a, b, r = step(mu, a, b)
+        if rise == np.inf and abs(r) - last > RISE_FLOOR:
+            rise = n_done + i
+        if not abs(r) <= ESCAPED:
+            return n_done + i, rise
+        last = abs(r)
+    return np.inf, rise
+
+
+@_compile
+def _observe(balanced, measuring, watching, mu, a, b, seen, products, before, events, n_done):
+    """WINDOW steps of a block; writes the steps of first escapes and rises into ``events``."""
     for j in range(BLOCK):
-        m, p, q = mu[j], a[j], b[j]
-        x, y = along[j], transverse[j]
-        off_slice = 0.0 if q == 0.0 else 1.0
-        for _ in range(CHUNK):
-            square = q * q
-            p, q, r = step(m, p, q)
-            x *= jacobian_factor(m, square, r, off_slice)
-            y *= 1.0 + r
-        along[j], transverse[j] = x, y
+        before[0, j], before[1, j], before[2, j] = a[j], b[j], seen[_LAST, j]
+        seen[_RISE, j], seen[_SQUARES, j] = -np.inf, 0.0
+    if watching and measuring:
+        _watch_and_measure(balanced, mu, a, b, seen, products)
+    elif watching:
+        _watch(balanced, mu, a, b, seen, products)
+    elif measuring:
+        _guard_and_measure(balanced, mu, a, b, seen, products)
+    else:
+        _guard(balanced, mu, a, b, seen, products)
+    n_events = 0
+    for j in range(BLOCK):
+        escapes = (not seen[_SQUARES, j] <= ESCAPED * ESCAPED) & (events[_ESCAPE_STEP, j] == np.inf)
+        rises = (seen[_RISE, j] > RISE_FLOOR) & (events[_RISE_STEP, j] == np.inf)
+        n_events += escapes | rises
+    if n_events > 0:
+        for j in range(BLOCK):
+            if events[_ESCAPE_STEP, j] == np.inf:
+                escape, rise = _locate(mu[j], before[0, j], before[1, j], before[2, j], n_done, WINDOW)
+                events[_ESCAPE_STEP, j] = escape
+                events[_RISE_STEP, j] = min(events[_RISE_STEP, j], rise)
+
+
+@_compile
+def _is_open(mu, a, b, events):
+    """Whether some orbit of the block may still see its first rise: not yet risen, escaped or settling."""
+    for j in range(BLOCK):
+        seen = min(events[_ESCAPE_STEP, j], events[_RISE_STEP, j]) < np.inf
+        if not seen and not converges(mu[j], a[j], b[j]):
+            return True
+    return False
+
+
+@_compile
+def _normalize(products, exponents):
+    """Move binary exponents out of the products where these leave the range in which a window is safe.
+
+    Summing exponents costs an integer addition where logarithms would cost more than the steps do, and is
+    exact: when it is done changes nothing.
+    """
+    bits = products.view(np.int64)
+    for i in range(2):
+        n_out = 0
+        for j in range(BLOCK):
+            n_out += np.uint64((bits[i, j] & _WITHOUT_SIGN) - _SMALL) > _RANGE
+        if n_out > 0:
+            _take_exponents(products[i], exponents[i])
 
 
 @_compile
 def _take_exponents(product, exponents):
     """Move the binary exponents of ``product`` into ``exponents``, leaving mantissas in [1, 2).
 
-    Summing exponents costs an integer addition where logarithms would cost more than the steps do.
     A product that became zero (or denormal) marks its count for good.
     """
     bits = product.view(np.int64)
@@ -123,133 +256,17 @@ def _take_exponents(product, exponents):
 
 
 @_compile
-def _mean_log(product, exponents, n_steps):
-    """Mean logarithm per step of a block of products; -inf where a factor was exactly zero."""
-    mean = np.empty(BLOCK)
-    for j in range(BLOCK):
-        total = exponents[j] * np.log(2.0) + np.log(product[j])
-        mean[j] = -np.inf if exponents[j] < _ZERO_PRODUCT // 2 else total / n_steps
-    return mean
-
-
-@_compile
-def _measure(mu, a, b, last, rise, escape, n_done, n_steps):
-    """``n_steps`` steps of a block; returns the mean log factors along and transverse."""
-    x, y = np.ones(BLOCK), np.ones(BLOCK)
-    x_exponents, y_exponents = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
-    balanced = b == 0.0
-    for i in range(0, n_steps, CHUNK):
-        _multiply(mu, a, b, x, y)
-        _take_exponents(x, x_exponents)
-        _take_exponents(y, y_exponents)
-        _watch(mu, a, b, last, rise, escape, float(n_done + i))
-    along = _mean_log(x, x_exponents, n_steps)
-    transverse = _mean_log(y, y_exponents, n_steps)
-    for j in range(BLOCK):
-        if not balanced[j]:
-            along[j] -= transverse[j]
-    return along, transverse
-
-
-@_compile
-def _mismatch(tail, lag, ceiling):
-    """Largest change of ``tail`` over ``lag`` steps; stops looking once it exceeds ``ceiling``."""
-    worst = 0.0
-    for i in range(tail.size - lag):
-        change = abs(tail[i + lag] - tail[i])
-        if not change <= worst:
-            worst = change
-            if not worst <= ceiling:
-                break
-    return worst
-
-
-@_entry
-def find_period(r, a, tol, ceiling):
-    """Period of the tails r and a: (period in r, period in a, return error, separation)."""
-    separation = np.inf
-    for lag in range(1, r.size // 2 + 1):
-        error = _mismatch(r, lag, ceiling)
-        if error <= tol:
-            same_sign = abs(a[lag] - a[0]) <= abs(a[lag] + a[0])
-            return lag, lag if same_sign else 2 * lag, error, separation
-        separation = min(separation, error)
-    return 0, 0, np.nan, separation
-
-
-@_compile
-def _cycle_exponent(mu, a, b, period):
-    """Exponent along one turn of the cycle through (a, b), from its factors one by one."""
-    total = 0.0
-    off_slice = 0.0 if b == 0.0 else 1.0
-    for _ in range(period):
-        square = b * b
-        a, b, r = step(mu, a, b)
-        total += np.log(abs(jacobian_factor(mu, square, r, off_slice)))
-        if off_slice > 0.0:  # on the slice r = -1 would subtract 0 times -inf
-            total -= np.log(abs(1.0 + r))
-    return total / period
-
-
-@_compile
-def _judge_tail(mu, a, b, n_tail, tol, ceiling, row):
-    """Walk the tail of one orbit; fill in its period, its cycle's exponent and its loss."""
-    r_tail, a_tail = np.empty(n_tail), np.empty(n_tail)
-    p, q = a, b
-    for i in range(n_tail):
-        a_tail[i] = p
-        p, q, r_tail[i] = step(mu, p, q)
-    row[8], row[9], row[10], row[11] = find_period(r_tail, a_tail, tol, ceiling)
-    row[12] = _cycle_exponent(mu, a, b, int(row[8])) if row[8] > 0 else np.nan
-    loss = (r_tail / mu) ** 2 / 2.0
-    row[13], row[14], row[15] = loss.min(), loss.mean(), loss.max()
-
-
-@_entry
-def evidence(mu, a, b, n_transient, n_steps, max_period, tol, ceiling):
-    """Evidence for the regime of each orbit; see `EVIDENCE_FIELDS`.
-
-    ``mu``, ``a``, ``b`` are vectors of one length n; the result has shape (n, fields). The transient
-    and each of the ``N_BATCHES`` batches of the measuring phase are multiples of ``CHUNK`` steps. A
-    block is left early once all its orbits have escaped; of those only the first two fields are known.
-    """
-    result = np.full((mu.size, len(EVIDENCE_FIELDS)), np.nan)
-    for start in range(0, mu.size, BLOCK):
-        _block_evidence(mu, a, b, start, n_transient, n_steps, max_period, tol, ceiling, result)
-    return result
-
-
-@_compile
-def _block_evidence(mu, a, b, start, n_transient, n_steps, max_period, tol, ceiling, result):
-    m, p, q = _load(mu, start), _load(a, start), _load(b, start)
-    last, rise, escape = np.full(BLOCK, np.inf), np.full(BLOCK, np.inf), np.full(BLOCK, np.inf)
-    for i in range(0, n_transient, CHUNK):
-        _watch(m, p, q, last, rise, escape, float(i))
-        if np.all(escape < np.inf):
-            break
-    along, transverse = np.empty((N_BATCHES, BLOCK)), np.empty((N_BATCHES, BLOCK))
-    n_batch = n_steps // N_BATCHES
-    for k in range(N_BATCHES):
-        if np.all(escape < np.inf):
-            break
-        along[k], transverse[k] = _measure(m, p, q, last, rise, escape, n_transient + k * n_batch, n_batch)
-    for j in range(min(BLOCK, mu.size - start)):
-        row = result[start + j]
-        row[0], row[1] = escape[j], rise[j]
-        if escape[j] == np.inf:
-            row[6], row[7] = p[j], q[j]
-            row[2], row[3] = _mean_and_error(along[:, j])
-            row[4], row[5] = _mean_and_error(transverse[:, j])
-            _judge_tail(m[j], p[j], q[j], 2 * max_period, tol, ceiling, row)
-
-
-@_compile
-def _load(values, start):
-    """Copy a block out of ``values``, repeating the last entry where the array has ended."""
-    block = np.empty(BLOCK)
-    for j in range(BLOCK):
-        block[j] = values[min(start + j, values.size - 1)]
-    return block
+def _take_means(balanced, products, exponents, n_steps, means):
+    """Mean logarithm per step of both products, which start again; -inf where a factor was exactly 0."""
+    for i in range(2):
+        _take_exponents(products[i], exponents[i])
+        for j in range(BLOCK):
+            total = exponents[i, j] * np.log(2.0) + np.log(products[i, j])
+            means[i, j] = -np.inf if exponents[i, j] < _ZERO_PRODUCT // 2 else total / n_steps
+            products[i, j], exponents[i, j] = 1.0, 0
+    if not balanced:
+        for j in range(BLOCK):
+            means[_ALONG, j] -= means[_TRANSVERSE, j]
 
 
 @_compile
@@ -260,28 +277,326 @@ def _mean_and_error(batches):
     return mean, np.sqrt(variance / batches.size)
 
 
-@_entry
-def orbits(mu, a, b, n_transient, n_samples):
-    """States n_transient .. n_transient + n_samples - 1 of each orbit: two arrays (n, n_samples)."""
-    all_a, all_b = np.empty((mu.size, n_samples)), np.empty((mu.size, n_samples))
-    for start in range(0, mu.size, BLOCK):
-        m, p, q = _load(mu, start), _load(a, start), _load(b, start)
-        width = min(BLOCK, mu.size - start)
-        for _ in range(n_transient // CHUNK):
-            _advance(m, p, q)
-        for i in range(-(n_transient % CHUNK), n_samples):
-            for j in range(BLOCK):
-                if i >= 0 and j < width:
-                    all_a[start + j, i], all_b[start + j, i] = p[j], q[j]
-                p[j], q[j], _ = step(m[j], p[j], q[j])
-    return all_a, all_b
+@_compile
+def _search_periods(r, tol, ceiling, periods, errors, separations):
+    """Period of every column of ``r``: the first lag at which it returns within ``tol``; 0 = none.
+
+    ``separations`` receives the least mismatch of the lags before, of those up to ``ceiling``; else inf.
+    A lag is given up once all columns exceed the ceiling there, or have their period.
+    """
+    n_tail, n = r.shape
+    periods[:], errors[:], separations[:] = 0, np.nan, np.inf
+    worst = np.empty(n)
+    for lag in range(1, n_tail // 2 + 1):
+        for j in range(n):
+            worst[j] = 0.0 if periods[j] == 0 else np.inf
+        for first in range(0, n_tail - lag, 8):
+            for i in range(first, min(first + 8, n_tail - lag)):
+                for j in range(n):
+                    change = abs(r[i + lag, j] - r[i, j])
+                    change = change if change <= ceiling else np.inf
+                    worst[j] = change if change > worst[j] else worst[j]
+            if worst.min() == np.inf:
+                break
+        n_open = 0
+        for j in range(n):
+            if periods[j] == 0 and worst[j] <= tol:
+                periods[j], errors[j] = lag, worst[j]
+            elif periods[j] == 0:
+                separations[j] = min(separations[j], worst[j])
+                n_open += 1
+        if n_open == 0:
+            break
 
 
 @_compile
-def _advance(mu, a, b):
-    """CHUNK steps of a block, nothing recorded."""
+def _has_same_sign(a, period):
+    """Whether ``a`` comes back with its sign after one period of r."""
+    return abs(a[period] - a[0]) <= abs(a[period] + a[0])
+
+
+@_entry
+def find_period(r, a, tol, ceiling):
+    """Period of the tails r and a: (period in r, period in a, return error, separation)."""
+    periods, errors, separations = np.empty(1, np.int64), np.empty(1), np.empty(1)
+    _search_periods(r.copy().reshape(-1, 1), tol, ceiling, periods, errors, separations)
+    period = periods[0]
+    doubled = period > 0 and not _has_same_sign(a, period)
+    return period, 2 * period if doubled else period, errors[0], separations[0]
+
+
+@_compile
+def _cycle_exponent(mu, a, b, period):
+    """Exponent along one turn of the cycle through (a, b), from its factors one by one."""
+    total = 0.0
+    balanced = b == 0.0
+    for _ in range(period):
+        square = b * b
+        a, b, r = step(mu, a, b)
+        if balanced:
+            total += np.log(abs(slope(mu, r)))
+        else:
+            total += np.log(abs(determinant(slope(mu, r), square, r))) - np.log(abs(1.0 + r))
+    return total / period
+
+
+@_compile
+def _judge_tails(mu, a, b, n_tail, tol, ceiling, rows, index):
+    """Walk the tails of a block; fill in periods, exponents of cycles and losses of the orbits ``index``."""
+    r_tail, a_tail = np.empty((n_tail, BLOCK)), np.empty((n_tail, BLOCK))
+    p, q = a.copy(), b.copy()
+    low, total, high = np.full(BLOCK, np.inf), np.zeros(BLOCK), np.zeros(BLOCK)
+    for i in range(n_tail):
+        for j in range(BLOCK):
+            a_tail[i, j] = p[j]
+            p[j], q[j], r_tail[i, j] = step(mu[j], p[j], q[j])
+            loss = (r_tail[i, j] / mu[j]) ** 2 / 2.0
+            low[j] = loss if loss < low[j] else low[j]
+            high[j] = loss if loss > high[j] else high[j]
+            total[j] += loss
+    periods, errors, separations = np.empty(BLOCK, np.int64), np.empty(BLOCK), np.empty(BLOCK)
+    _search_periods(r_tail, tol, ceiling, periods, errors, separations)
+    for j in range(index.size):
+        row, period = rows[index[j]], periods[j]
+        if row[0] == np.inf:
+            row[8] = period
+            row[9] = period if period == 0 or _has_same_sign(a_tail[:, j], period) else 2 * period
+            row[10], row[11] = errors[j], separations[j]
+            row[12] = _cycle_exponent(mu[j], a[j], b[j], period) if period > 0 else np.nan
+            row[13], row[14], row[15] = low[j], total[j] / n_tail, high[j]
+
+
+@_compile
+def _load(values, index):
+    """Copy the entries ``index`` of ``values`` into a block, repeating the last to fill it."""
+    block = np.empty(BLOCK)
     for j in range(BLOCK):
-        m, p, q = mu[j], a[j], b[j]
-        for _ in range(CHUNK):
-            p, q, _ = step(m, p, q)
-        a[j], b[j] = p, q
+        block[j] = values[index[min(j, index.size - 1)]]
+    return block
+
+
+@_compile
+def _blocks(b):
+    """Orbits in the order they are put into blocks, those on the slice first, and how many these are."""
+    on_slice, off_slice = np.flatnonzero(b == 0.0), np.flatnonzero(b != 0.0)
+    return np.concatenate((on_slice, off_slice)), on_slice.size
+
+
+@_compile
+def _end_of_block(start, n_on_slice, n):
+    """End of the block that starts at ``start``: it does not mix orbits on the slice with others."""
+    return min(start + BLOCK, n_on_slice if start < n_on_slice else n)
+
+
+@_compile
+def _step_block(balanced, mu, a, b):
+    """One step of a block; on the slice b stays 0, after an overflow of a too."""
+    if balanced:
+        for j in range(BLOCK):
+            a[j], _b, _r = step(mu[j], a[j], 0.0)
+    else:
+        for j in range(BLOCK):
+            a[j], b[j], _r = step(mu[j], a[j], b[j])
+
+
+@_entry
+def advance(mu, a, b, n_steps):
+    """State after ``n_steps`` steps of each orbit: two arrays (n,)."""
+    end_a, end_b = np.empty(mu.size), np.empty(mu.size)
+    order, n_on_slice = _blocks(b)
+    none = np.empty((0, BLOCK))
+    start = 0
+    while start < mu.size:
+        end = _end_of_block(start, n_on_slice, mu.size)
+        index = order[start:end]
+        m, p, q = _load(mu, index), _load(a, index), _load(b, index)
+        for _ in range(n_steps // WINDOW):
+            _advance(end <= n_on_slice, m, p, q, none, none)
+        for _ in range(n_steps % WINDOW):
+            _step_block(end <= n_on_slice, m, p, q)
+        for j in range(index.size):
+            end_a[index[j]], end_b[index[j]] = p[j], q[j]
+        start = end
+    return end_a, end_b
+
+
+def orbits(mu, a, b, n_transient, n_samples):
+    """States n_transient .. n_transient + n_samples - 1 of each orbit: two arrays (n, n_samples)."""
+    shape = mu.size, n_samples
+    all_a, all_b = np.empty(shape), np.zeros(shape if b.any() else (0, 0))
+    record(mu, *advance(mu, a, b, n_transient), all_a, all_b)
+    return all_a, all_b if b.any() else np.broadcast_to(0.0, shape)
+
+
+@_entry
+def record(mu, a, b, all_a, all_b):
+    """Write the orbits that start at (a, b) into two arrays (n, n_samples); on the slice b is left out.
+
+    There it is 0, and memory that is not touched costs nothing: most of the time would go into it.
+    """
+    n_samples = all_a.shape[1]
+    part_a, part_b = np.empty((WINDOW, BLOCK)), np.empty((WINDOW, BLOCK))
+    order, n_on_slice = _blocks(b)
+    start = 0
+    while start < mu.size:
+        end = _end_of_block(start, n_on_slice, mu.size)
+        index, balanced = order[start:end], end <= n_on_slice
+        m, p, q = _load(mu, index), _load(a, index), _load(b, index)
+        for first in range(0, n_samples, WINDOW):
+            for i in range(WINDOW):
+                for j in range(BLOCK):
+                    part_a[i, j], part_b[i, j] = p[j], q[j]
+                _step_block(balanced, m, p, q)
+            n = min(WINDOW, n_samples - first)
+            for j in range(index.size):
+                for i in range(n):
+                    all_a[index[j], first + i] = part_a[i, j]
+                if not balanced:
+                    for i in range(n):
+                        all_b[index[j], first + i] = part_b[i, j]
+        start = end
+
+
+@_entry
+def exponents(mu, a, b, n_transient, n_steps):
+    """Both exponents of each orbit with their errors: (n, 4), NaN where the orbit has escaped.
+
+    ``n_steps`` is a multiple of WINDOW * N_BATCHES. The last state tells whether there was an escape.
+    """
+    result = np.full((mu.size, 4), np.nan)
+    first_a, first_b = advance(mu, a, b, n_transient)
+    order, n_on_slice = _blocks(b)
+    seen, products, counts = np.empty((0, BLOCK)), np.ones((2, BLOCK)), np.zeros((2, BLOCK), np.int64)
+    means = np.empty((N_BATCHES, 2, BLOCK))
+    n_batch = n_steps // N_BATCHES
+    start = 0
+    while start < mu.size:
+        end = _end_of_block(start, n_on_slice, mu.size)
+        index, balanced = order[start:end], end <= n_on_slice
+        m, p, q = _load(mu, index), _load(first_a, index), _load(first_b, index)
+        for k in range(N_BATCHES):
+            for _ in range(n_batch // WINDOW):
+                _measure(balanced, m, p, q, seen, products)
+                _normalize(products, counts)
+            _take_means(balanced, products, counts, n_batch, means[k])
+        for j in range(index.size):
+            if not _is_far(p[j], q[j]):
+                row = result[index[j]]
+                row[0], row[1] = _mean_and_error(means[:, _ALONG, j])
+                row[2], row[3] = _mean_and_error(means[:, _TRANSVERSE, j])
+        start = end
+    return result
+
+
+@_entry
+def evidence(mu, a, b, n_transient, n_steps, max_period, tol, ceiling):
+    """Evidence for the regime of each orbit; see `EVIDENCE_FIELDS`.
+
+    ``mu``, ``a``, ``b`` are vectors of one length n; the result has shape (n, fields). ``n_transient`` is a
+    multiple of WINDOW, ``n_steps`` of WINDOW * N_BATCHES. A block is left early once all its orbits have
+    escaped; of those only the first two fields are known.
+    """
+    result = np.full((mu.size, len(EVIDENCE_FIELDS)), np.nan)
+    order, n_on_slice = _blocks(b)
+    start = 0
+    while start < mu.size:
+        end = _end_of_block(start, n_on_slice, mu.size)
+        index = order[start:end]
+        m, p, q = _load(mu, index), _load(a, index), _load(b, index)
+        _block_evidence(end <= n_on_slice, m, p, q, n_transient, n_steps, result, index)
+        _judge_tails(m, p, q, 2 * max_period, tol, ceiling, result, index)
+        start = end
+    return result
+
+
+@_compile
+def _block_evidence(balanced, mu, a, b, n_transient, n_steps, result, index):
+    """Walk a block; fill in events, exponents and final states of the orbits ``index``."""
+    events, before = np.full((2, BLOCK), np.inf), np.empty((3, BLOCK))
+    seen, products, counts = np.full((3, BLOCK), np.inf), np.ones((2, BLOCK)), np.zeros((2, BLOCK), np.int64)
+    means = np.empty((N_BATCHES, 2, BLOCK))
+    n_windows, n_first = (n_transient + n_steps) // WINDOW, n_transient // WINDOW
+    per_batch = n_steps // N_BATCHES // WINDOW
+    watching = True
+    for k in range(n_windows):
+        measuring = k >= n_first
+        _observe(balanced, measuring, watching, mu, a, b, seen, products, before, events, k * WINDOW)
+        if k & (k - 1) == 0:
+            watching = watching and _is_open(mu, a, b, events)
+        if measuring:
+            _normalize(products, counts)
+            batch, within = divmod(k - n_first + 1, per_batch)
+            if within == 0:
+                _take_means(balanced, products, counts, per_batch * WINDOW, means[batch - 1])
+        if np.all(events[_ESCAPE_STEP] < np.inf):
+            break
+    for j in range(index.size):
+        row = result[index[j]]
+        row[0], row[1] = events[_ESCAPE_STEP, j], events[_RISE_STEP, j]
+        if row[0] == np.inf:
+            row[2], row[3] = _mean_and_error(means[:, _ALONG, j])
+            row[4], row[5] = _mean_and_error(means[:, _TRANSVERSE, j])
+            row[6], row[7] = a[j], b[j]
+
+
+@_entry
+def fates(mu, a, b, n_steps, exit_converged):
+    """How each orbit ends within ``n_steps``: codes (UNDECIDED, CONVERGED, DIVERGED) and steps.
+
+    Diverged: |r| exceeds ESCAPED at that step. Converged, if ``exit_converged``: `converges` holds at that
+    step, a multiple of 2 * WINDOW. A lane whose orbit has ended takes the next orbit.
+    """
+    codes, steps = np.zeros(mu.size, np.uint8), np.full(mu.size, n_steps)
+    balanced = bool(np.all(b == 0.0))
+    m, p, q = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
+    first_p, first_q = np.empty(BLOCK), np.empty(BLOCK)
+    orbit, done = np.full(BLOCK, -1), np.zeros(BLOCK, np.int64)
+    ended, none = np.ones(BLOCK, np.bool_), np.empty((0, BLOCK))
+    n_next = 0
+    while True:
+        n_next = _refill(mu, a, b, ended, n_next, orbit, done, m, p, q)
+        if orbit.max() < 0:
+            return codes, steps
+        n_ended = 0
+        while n_ended == 0:
+            first_p[:], first_q[:] = p, q
+            _advance(balanced, m, p, q, none, none)
+            _advance(balanced, m, p, q, none, none)
+            for j in range(BLOCK):
+                done[j] += 2 * WINDOW
+                settled = exit_converged and converges(m[j], p[j], q[j])
+                ended[j] = (_is_far(p[j], q[j]) | (done[j] >= n_steps) | settled) & (orbit[j] >= 0)
+                n_ended += ended[j]
+        for j in np.flatnonzero(ended):
+            i, escape = orbit[j], np.inf
+            if _is_far(p[j], q[j]):
+                first = done[j] - 2 * WINDOW
+                escape, _rise = _locate(m[j], first_p[j], first_q[j], np.inf, first, 2 * WINDOW)
+            if escape < n_steps:
+                codes[i], steps[i] = DIVERGED, int(escape)
+            elif exit_converged and done[j] <= n_steps and converges(m[j], p[j], q[j]):
+                codes[i], steps[i] = CONVERGED, done[j]
+            else:
+                ended[j] = done[j] >= n_steps
+
+
+@_compile
+def _refill(mu, a, b, ended, n_next, orbit, done, m, p, q):
+    """Put the next orbits into the lanes that have ended; what is left over rests on the saddle."""
+    for j in np.flatnonzero(ended):
+        if n_next < mu.size:
+            orbit[j], m[j], p[j], q[j], done[j] = n_next, mu[n_next], a[n_next], b[n_next], 0
+            n_next += 1
+        else:
+            orbit[j], m[j], p[j], q[j] = -1, 1.0, 0.0, 0.0
+    return n_next
+
+
+@_compile
+def _is_far(a, b):
+    """Whether the orbit is so far out, or NaN, that it escapes, or has escaped and cannot be back.
+
+    Where |r| exceeds ESCAPED, a^2 + b^2 does, within mu. One of |1 - r| and |1 + r| is at least 1, so that
+    |a| and |b| cannot both shrink; and far out they are nearly equal, unless |r| is large and both grow.
+    """
+    return not a * a + b * b <= ESCAPED / 2.0

@@ -88,7 +88,7 @@ class Evidence:
     period_uv: IntArray = measured("period of the prediction uv; 0 = none found")
     period_a: IntArray = measured("period with the sign of a; period_uv or twice that")
     return_error: FloatArray = measured("largest |r(n + p) - r(n)| over the tail; NaN without a period")
-    separation: FloatArray = measured("smallest such number at the lags before the period")
+    separation: FloatArray = measured("smallest such number at the lags before, if below 1e-4; else inf")
     cycle_along: FloatArray = measured("exponent along one turn of the cycle found; NaN without one")
     loss_low: FloatArray = measured("least normalised loss (uv - 1)^2 / 2 of the tail")
     loss_mean: FloatArray = measured("mean normalised loss of the tail")
@@ -139,7 +139,7 @@ def gather_evidence(
         Steps before exponents are measured. Raise it near a bifurcation, where orbits settle slowly.
     n_steps
         Steps over which exponents are averaged; their errors fall like ``n_steps**-0.5``. Both counts
-        are rounded up to a multiple of 128.
+        are rounded up to a multiple of 256.
     max_period
         Longest period looked for.
     n_threads
@@ -246,6 +246,6 @@ def regime(mu: float, u: float, v: float, **options: int) -> Verdict:
 
 
 def _round_up(name: str, value: int) -> int:
-    """Check a step count and round it up to whole chunks in every batch."""
-    unit = kernels.CHUNK * kernels.N_BATCHES
+    """Check a step count and round it up to whole windows in every batch."""
+    unit = kernels.WINDOW * kernels.N_BATCHES
     return -(-count(name, value) // unit) * unit

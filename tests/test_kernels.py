@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+import types
+from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from lintrans import kernels
+from lintrans import kernels, normal_form
 from lintrans.symbolic import modes
 from lintrans.symbolic.symbols import a, b, mu
 
 EPS = np.finfo(np.float64).eps
 step = kernels.step.py_func
-factor = kernels.jacobian_factor.py_func
+slope, determinant = kernels.slope.py_func, kernels.determinant.py_func
 
 
 # Layer 0: the kernel's Python source on SymPy symbols, minus the derivation, expands to 0.
@@ -33,19 +38,19 @@ def step_is_derived(candidate):
     return all(sp.expand(found - expected) == 0 for found, expected in pairs)
 
 
-def factor_is_derived(candidate):
+def factors_are_derived(slope, determinant):
     jacobian = sp.Matrix(modes.step_modes(a, b, mu)).jacobian([a, b])
     r = modes.residual(a, b, mu)
-    on_slice = sp.expand((jacobian[0, 0] - candidate(mu, 0, r, 0)).subs(b, 0))
-    return on_slice == 0 and sp.expand(jacobian.det() - candidate(mu, b**2, r, 1)) == 0
+    on_slice = sp.expand((jacobian[0, 0] - slope(mu, r)).subs(b, 0))
+    return on_slice == 0 and sp.expand(jacobian.det() - determinant(slope(mu, r), b**2, r)) == 0
 
 
 def test_step_equals_the_derivation():
     assert step_is_derived(step)
 
 
-def test_jacobian_factor_equals_the_derivation():
-    assert factor_is_derived(factor)
+def test_jacobian_factors_equal_the_derivation():
+    assert factors_are_derived(slope, determinant)
 
 
 def _swapped(m, x, y):
@@ -65,10 +70,11 @@ STEP_MUTANTS = {
     "modes swapped": _swapped,
 }
 FACTOR_MUTANTS = {
-    "coefficient of r": lambda m, q, r, off: factor(m, q, 2 * r / 3, off),
-    "sign": lambda m, q, r, off: -factor(m, q, r, off),
-    "transposed sign in the determinant": lambda m, q, r, off: factor(m, -q, r, off),
-    "determinant on the slice": lambda m, q, r, off: factor(m, q, r, 1),
+    "coefficient of r": (lambda m, r: slope(m, 2 * r / 3), determinant),
+    "sign": (lambda m, r: -slope(m, r), determinant),
+    "sign of the determinant": (slope, lambda x, q, r: -determinant(x, q, r)),
+    "transposed sign in the determinant": (slope, lambda x, q, r: determinant(x, -q, r)),
+    "determinant on the slice": (slope, lambda x, q, r: x),
 }
 
 
@@ -79,7 +85,7 @@ def test_mutated_step_fails_layer_0(mutant):
 
 @pytest.mark.parametrize("mutant", list(FACTOR_MUTANTS.values()), ids=list(FACTOR_MUTANTS))
 def test_mutated_factor_fails_layer_0(mutant):
-    assert not factor_is_derived(mutant)
+    assert not factors_are_derived(*mutant)
 
 
 # Layer 1: compiled equals Python, whatever the block, the neighbours and the threads.
@@ -167,20 +173,20 @@ def python_events(m, x, y, n):
 
 
 def test_first_rise_and_first_escape_are_at_the_right_step():
-    mus, x, y = grid(200)
+    mus, x, y = grid(6000)
     table = evidence(mus, x, y)
     wild = []
     for row, m, p, q in zip(table, mus, x, y, strict=True):
-        rise, escape = python_events(m, p, q, 1280)
-        if escape < 40:  # before chaos can tell a fused step from an unfused one
+        rise, escape = python_events(m, p, q, 40)  # before chaos can tell a fused step from an unfused one
+        if escape < np.inf:
             assert row[0] == escape
             assert row[1] == rise
             wild.append(escape)
-    assert len(wild) > 30 and len({e % kernels.CHUNK for e in wild}) == kernels.CHUNK
+    assert len(wild) > 30 and len({e % kernels.WINDOW for e in wild}) == kernels.WINDOW
 
 
-@pytest.mark.parametrize("last", [1, 7, 8, 9, 15, 16])
-def test_planted_escape_on_the_last_step_of_a_chunk_is_found(last):
+@pytest.mark.parametrize("last", [1, 3, 4, 7, 8, 14, 15, 16, 17])
+def test_planted_escape_on_the_last_step_of_a_chunk_or_window_is_found(last):
     """Walk backwards from an escaping state: the orbit leaves exactly at step ``last``."""
     m, x = 2.1, 300.0
     while python_events(m, x, 0.0, 5)[1] != 0:
@@ -217,6 +223,105 @@ def test_sum_of_exponents_is_the_mean_log_determinant_off_the_slice():
     assert table[:, 4] == pytest.approx(0.0, abs=1e-12)  # neutral along the curve of minima
 
 
+def test_imbalance_that_underflows_to_zero_on_the_way_leaves_the_exponent_right():
+    """b becomes exactly 0 in the middle of a batch; the determinant must still be divided by 1 + r."""
+    mus, x, y = np.full(4, 1.2), np.full(4, 0.5), np.array([0.1, 1e-100, 1e-250, 1e-300])
+    table = evidence(mus, x, y, n_transient=512, n_steps=4096)
+    assert (table[:, 7] == 0).all()
+    assert table[:, 2] == pytest.approx(table[:, 12], rel=1e-9)  # one turn of the 2-cycle, factor by factor
+
+
+def test_exponents_are_those_of_the_evidence():
+    mus, x, y = grid(150)
+    y[::3] = 0.0
+    short = kernels.exponents(mus, x, y, 256, 1024)
+    full = evidence(mus, x, y)
+    assert np.array_equal(short, full[:, 2:6], equal_nan=True)  # to the bit, and NaN for the same orbits
+    assert 0 < np.isnan(short[:, 0]).sum() < 100
+
+
+def test_advance_and_orbits_agree_to_the_bit_on_and_off_the_slice():
+    mus, x, y = grid(150)
+    y[::3] = 0.0
+    for n in (0, 1, 15, 16, 17, 100):
+        all_a, all_b = kernels.orbits(mus, x, y, 0, n + 1)
+        end_a, end_b = kernels.advance(mus, x, y, n)
+        later_a, later_b = kernels.orbits(mus, x, y, n, 1)
+        for found in ((end_a, end_b), (later_a[:, 0], later_b[:, 0])):
+            assert np.array_equal(found[0], all_a[:, n], equal_nan=True)
+            assert np.array_equal(found[1], all_b[:, n], equal_nan=True)
+
+
+@pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 500])
+def test_fates_are_found_at_the_right_step(n_steps):
+    mus, x, y = grid(1000)
+    codes, steps = kernels.fates(mus, x, y, n_steps, False)
+    escapes = evidence(mus, x, y, n_transient=512, n_steps=256)[:, 0]
+    expected = np.where(escapes < n_steps, escapes, n_steps)
+    assert np.array_equal(steps, expected)
+    assert np.array_equal(codes, np.where(escapes < n_steps, kernels.DIVERGED, kernels.UNDECIDED))
+
+
+def test_fates_that_converge_are_those_the_certificate_holds_for():
+    mus, x, y = grid(1000)
+    codes, steps = kernels.fates(mus, x, y, 640, True)
+    plain, escapes = kernels.fates(mus, x, y, 640, False)
+    assert np.array_equal(codes == kernels.DIVERGED, plain == kernels.DIVERGED)
+    assert np.array_equal(steps[codes == kernels.DIVERGED], escapes[codes == kernels.DIVERGED])
+    converged = np.flatnonzero(codes == kernels.CONVERGED)
+    assert converged.size > 200
+    for i in converged[::20]:
+        n = np.arange(32, 641, 32)
+        all_a, all_b = kernels.orbits(mus[i : i + 1], x[i : i + 1], y[i : i + 1], 0, 641)
+        holds = normal_form.converges(mus[i], all_a[0, n], all_b[0, n])
+        assert steps[i] == n[np.argmax(holds)]
+    end_a, end_b = kernels.advance(mus, x, y, 640)
+    undecided = codes == kernels.UNDECIDED
+    assert not normal_form.converges(mus, end_a, end_b)[undecided].any()
+
+
+def test_fates_do_not_depend_on_the_neighbours():
+    mus, x, y = grid(500)
+    order = np.random.default_rng(0).permutation(500)
+    together = kernels.fates(mus, x, y, 300, True)
+    shuffled = kernels.fates(mus[order], x[order], y[order], 300, True)
+    assert all(np.array_equal(one[order], other) for one, other in zip(together, shuffled, strict=True))
+
+
+def test_results_do_not_depend_on_the_width_of_the_block():
+    narrow = types.ModuleType("narrow")
+    source = Path(kernels.__file__).read_text().replace("cache=True, ", "")
+    exec(compile(re.sub(r"(?m)^BLOCK = \d+", "BLOCK = 16", source), "narrow", "exec"), narrow.__dict__)
+    assert narrow.BLOCK == 16 != kernels.BLOCK
+    mus, x, y = grid(300)
+    y[::3] = 0.0
+    options = (256, 1024, 16, 1e-8, 1e-4)
+    assert np.array_equal(
+        narrow.evidence(mus, x, y, *options), kernels.evidence(mus, x, y, *options), equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("on_slice", [True, False])
+def test_machine_code_has_packed_fused_multiply_adds(on_slice):
+    """Two in a hundred instructions would be by accident; the loops are little else."""
+    if not {"fma", "avx2"} <= cpu_features():
+        pytest.skip("this CPU has no vector fused multiply-add (FMA and AVX2)")
+    loop = njit(error_model="numpy", fastmath={"contract"})(
+        kernels._walker(balanced=on_slice, escapes=False, rises=False, factors=False).py_func
+    )
+    mus, x, y = grid(kernels.BLOCK)
+    loop(mus, x, y, np.empty((0, 1)), np.empty((0, 1)))
+    (text,) = loop.inspect_asm().values()
+    packed = len(re.findall(r"\bvfn?m(?:add|sub)\d+pd\b.*[yz]mm", text))
+    chunk, per_step = (kernels.CHUNK_SLICE, 2) if on_slice else (kernels.CHUNK_PLANE, 4)
+    assert packed >= 0.7 * chunk * per_step  # one of them may be a plain product
+
+
+def cpu_features():
+    features = llvmlite.binding.get_host_cpu_features()
+    return {name for name, present in features.items() if present}
+
+
 def test_an_exactly_zero_factor_gives_minus_infinity():
     product, exponents = np.ones(kernels.BLOCK), np.zeros(kernels.BLOCK, np.int64)
     product[3] = 0.0
@@ -224,10 +329,13 @@ def test_an_exactly_zero_factor_gives_minus_infinity():
     product[6] = -12.0
     for _ in range(4):
         kernels._take_exponents(product, exponents)
-    means = kernels._mean_log(product, exponents, 2)
-    assert means[3] == means[5] == -np.inf
-    assert means[0] == 0.0
-    assert means[6] == pytest.approx(np.log(12.0) / 2, rel=4 * EPS)
+    products, counts = np.vstack((product, product)), np.vstack((exponents, exponents))
+    means = np.empty((2, kernels.BLOCK))
+    kernels._take_means(True, products, counts, 2, means)
+    for row in means:
+        assert row[3] == row[5] == -np.inf
+        assert row[0] == 0.0
+        assert row[6] == pytest.approx(np.log(12.0) / 2, rel=4 * EPS)
 
 
 def test_find_period_tells_the_cycle_from_its_square_and_needs_separation():

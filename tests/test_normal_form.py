@@ -12,7 +12,7 @@ from lintrans import kernels, normal_form
 from lintrans.symbolic import modes
 from lintrans.symbolic.symbols import a, b, mu, u, v
 
-FACTOR = kernels.jacobian_factor.py_func
+SLOPE, DETERMINANT = kernels.slope.py_func, kernels.determinant.py_func
 points = st.tuples(st.floats(0.05, 1.95), st.floats(-1.5, 1.5), st.floats(-1.2, 1.2))
 CLOSED_FORMS = {
     "residual": (normal_form.residual, modes.residual(a, b, mu)),
@@ -57,7 +57,7 @@ def test_along_factor_is_the_factor_of_the_kernel(point):
     m, x, y = point
     r = normal_form.residual(m, x, y)
     if abs(1 + r) > 1e-3:
-        expected = FACTOR(m, y * y, r, 1.0) / (1 + r)
+        expected = DETERMINANT(SLOPE(m, r), y * y, r) / (1 + r)
         assert normal_form.along_factor(m, x, y) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     on_slice = 1 + m - 3 * x * x
     assert normal_form.along_factor(m, x, 0.0) == pytest.approx(on_slice, rel=1e-12, abs=1e-13)
