@@ -1,0 +1,248 @@
+"""The comparisons, by part. Each is a function without arguments that returns rows."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import native
+import numpy as np
+import peer_process
+import problems
+from harness import CELLS_PER_SLICE, interleave, threaded, timed
+from numba import njit
+from report import limit_row, row
+
+from lintrans import kernels
+
+PLANE, SLICE = 4, 2  # multiply-adds of one step
+LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"
+LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS, PROCESS_ROUNDS = 31, 7, 15, 7
+
+
+def iterate_plane():
+    return _iterate("the plane", problems.PLANE_ITERATION, PLANE)
+
+
+def iterate_slice():
+    return _iterate("the slice", problems.SLICE_ITERATION, SLICE)
+
+
+def _iterate(where, problem, n_multiply_adds):
+    """No tests, nothing recorded: the kernel and the best C loop against the limit and each other."""
+    starts, n = problem.starts(), problem.n_steps
+    short = 16  # steps after which no rounding has grown yet
+    np.testing.assert_allclose(native.advance(*starts, short), kernels.advance(*starts, short), rtol=1e-9)
+    times = interleave(
+        LIMIT_ROUNDS,
+        kernel=timed(lambda: kernels.advance(*starts, n)),
+        c=timed(lambda: native.advance(*starts, n)),
+        peak=timed(native.peak),
+    )
+    work, cost = f"iterate {where}", {"n_steps": problem.n_map_steps, "n_multiply_adds": n_multiply_adds}
+    return [
+        limit_row(work, times["kernel"], times["peak"], **cost, target=0.90),
+        row(work, times["kernel"], "C loop", times["c"], n_steps=problem.n_map_steps, target=0.90),
+        limit_row(f"{work}, C loop", times["c"], times["peak"], **cost),
+    ]
+
+
+def plain_loops():
+    """What one writes first, and how much it leaves."""
+    problem = problems.PLANE_ITERATION
+    starts, n = problem.starts(), problem.n_steps
+    times = interleave(
+        PEER_ROUNDS,
+        kernel=timed(lambda: kernels.advance(*starts, n)),
+        numpy=timed(lambda: _numpy_loop(*starts, n)),
+        single=timed(lambda: _single_orbits(*starts, n)),
+    )
+    names = {"numpy": "NumPy, one step of all orbits at a time", "single": "Numba, one orbit after the other"}
+    return [
+        row("iterate the plane", times["kernel"], names[key], times[key], n_steps=problem.n_map_steps)
+        for key in names
+    ]
+
+
+def _numpy_loop(mu, a, b, n_steps):
+    for _ in range(n_steps):
+        r = a * a - b * b - mu
+        a, b = a - r * a, b + r * b
+    return a, b
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def _single_orbits(mu, a, b, n_steps):
+    end = np.empty((2, mu.size))
+    for j in range(mu.size):
+        m, p, q = mu[j], a[j], b[j]
+        for _ in range(n_steps):
+            r = p * p - (q * q + m)
+            p, q = p - r * p, q + r * q
+        end[0, j], end[1, j] = p, q
+    return end
+
+
+def orbit_diagram():
+    problem = problems.ORBIT_DIAGRAM
+    starts, counts = problem.starts(), (problem.n_transient, problem.n_steps)
+    return _against_peer(
+        "orbit diagram, 1000 mu x 2000 steps",
+        lambda: kernels.orbits(*starts, *counts),
+        check=lambda states: np.mean(states[0] ** 2),
+        tasks={
+            "orbit_diagram": "pynamicalsys bifurcation_diagram",
+            "orbit_diagram_ensemble": "pynamicalsys trajectory, one ensemble",
+        },
+        n_steps=problem.n_map_steps,
+        target=200,
+    )
+
+
+def slice_exponent():
+    problem, work = problems.SLICE_EXPONENT, "exponent on the slice, 1000 mu x 11008 steps"
+    run = _exponents(problem)
+    times = interleave(LIMIT_ROUNDS, kernel=timed(run), peak=timed(native.peak))
+    cost = {"n_steps": problem.n_map_steps, "n_multiply_adds": SLICE}
+    return [
+        limit_row(work, times["kernel"], times["peak"], **cost, target=0.35),
+        *_against_peer(
+            work,
+            run,
+            check=lambda table: np.mean(table[:, 0]),
+            tasks={"slice_exponent": LYAPUNOV, "slice_exponent_tuned": LYAPUNOV_TUNED},
+            n_steps=problem.n_map_steps,
+            target=400,
+        ),
+    ]
+
+
+def plane_exponents():
+    problem = problems.PLANE_EXPONENTS
+    return _against_peer(
+        "both exponents in the plane, 1000 mu x 11008 steps",
+        _exponents(problem),
+        check=lambda table: np.mean(table[:, 0] + table[:, 2]),
+        tasks={"plane_exponents": LYAPUNOV, "plane_exponents_tuned": LYAPUNOV_TUNED},
+        n_steps=problem.n_map_steps,
+        target=400,
+    )
+
+
+def _exponents(problem):
+    starts, counts = problem.starts(), (problem.n_transient, problem.n_steps)
+    return lambda: kernels.exponents(*starts, *counts)
+
+
+def basin_of_convergence():
+    return _basin(0.9, exit_converged=False, target=200) + _basin(0.9, exit_converged=True, target=1000)
+
+
+def basin_of_chaos():
+    return _basin(1.5, exit_converged=False, target=200)
+
+
+def _basin(mu, *, exit_converged, target):
+    a, b = problems.to_modes(mu, *problems.basin_starts())
+    mus = np.full_like(a, mu)
+    leave = "escape and convergence exits" if exit_converged else "escape exit"
+    return _against_peer(
+        f"basin, 512 x 512 starts x {problems.BASIN_STEPS} steps, mu = {mu}, {leave}",
+        lambda: kernels.fates(mus, a, b, problems.BASIN_STEPS, exit_converged),
+        check=lambda fates: np.mean(fates[0] == kernels.DIVERGED),
+        tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
+        target=target,
+    )
+
+
+def _against_peer(work, run, *, check, tasks, target, n_steps=None):
+    """Our kernel and each task of the peers in turns, once their results agree."""
+    ours = check(run())
+    for task in tasks:
+        np.testing.assert_allclose(ours, peer_process.run(task)["check"], atol=5e-3, err_msg=task)
+    peers = {task: peer_process.candidate(task) for task in tasks}
+    times = interleave(PEER_ROUNDS, kernel=timed(run, repeats=10), **peers)
+    return [
+        row(work, times["kernel"], name, times[task], target=target, n_steps=n_steps)
+        for task, name in tasks.items()
+    ]
+
+
+def evidence():
+    """All that a verdict needs: escape, rise, both exponents with errors, period, loss."""
+    cells, counts = problems.evidence_grid(), (*problems.EVIDENCE_STEPS, *problems.EVIDENCE_SEARCH)
+    escapes = kernels.evidence(*cells, *counts)[:, 0]
+    times = interleave(
+        THREAD_ROUNDS, kernel=timed(lambda: kernels.evidence(*cells, *counts)), peak=timed(native.peak)
+    )
+    n_steps = np.minimum(escapes, sum(problems.EVIDENCE_STEPS)).sum()  # an orbit ends where it escapes
+    cost = {"n_steps": n_steps, "n_multiply_adds": PLANE}
+    work = "full regime evidence, 256 x 256 cells x 4000 steps"
+    return [limit_row(work, times["kernel"], times["peak"], **cost, target=0.15)]
+
+
+def threads_of_the_machine():
+    """What the second core adds when nothing but multiply-adds is done."""
+    return _threads("multiply-adds", lambda part: native.peak(), 16 * CELLS_PER_SLICE, target=None)
+
+
+def threads_iterating():
+    problem = problems.PLANE_ITERATION._replace(mu=np.linspace(0.05, 1.95, 32 * CELLS_PER_SLICE))
+    mu, a, b = problem.starts()
+    n = problem.n_steps
+    return _threads("iterate the plane", lambda i: kernels.advance(mu[i], a[i], b[i], n), mu.size)
+
+
+def threads_of_evidence():
+    mu, a, b = problems.evidence_grid()
+    counts = *problems.EVIDENCE_STEPS, *problems.EVIDENCE_SEARCH
+    work = "full regime evidence, 256 x 256 cells"
+    return _threads(work, lambda i: kernels.evidence(mu[i], a[i], b[i], *counts), mu.size)
+
+
+def threads_of_a_basin():
+    a, b = problems.to_modes(1.5, *problems.basin_starts())
+    mu, n = np.full_like(a, 1.5), problems.BASIN_STEPS
+    work = "basin, 512 x 512 starts, mu = 1.5"
+    return _threads(work, lambda i: kernels.fates(mu[i], a[i], b[i], n, False), mu.size)
+
+
+def _threads(work, kernel, n_cells, target=1.85):
+    times = interleave(THREAD_ROUNDS, one=threaded(kernel, n_cells, 1), two=threaded(kernel, n_cells, 2))
+    return [row(f"{work}, two threads", times["two"], "one thread", times["one"], target=target)]
+
+
+def startup():
+    """The default command as a process: the first time with nothing compiled, then from the cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        lintrans = Path(sys.executable).with_name("lintrans")
+        default = [lintrans, "phase-diagram", "--quiet", "--force", "--output", Path(folder, "diagram.h5")]
+        imports = [sys.executable, "-c", "import numba, matplotlib.pyplot"]
+
+        def process(command):
+            return timed(lambda: subprocess.run(command, check=True, env=environment))
+
+        first = np.array([process(default)()])
+        times = interleave(PROCESS_ROUNDS, command=process(default), imports=process(imports))
+    work = "lintrans phase-diagram, default grid"
+    return [
+        row(
+            f"{work}, compiled before",
+            times["command"],
+            "import of Numba and Matplotlib",
+            times["imports"],
+            target=0.4,
+        ),
+        row(f"{work}, first run", first, "25 s", 25.0, target=1),
+    ]
+
+
+PARTS = {
+    "limit": [iterate_plane, iterate_slice, plain_loops],
+    "peers": [orbit_diagram, slice_exponent, plane_exponents, basin_of_convergence, basin_of_chaos],
+    "evidence": [evidence],
+    "threads": [threads_of_the_machine, threads_iterating, threads_of_evidence, threads_of_a_basin],
+    "startup": [startup],
+}
