@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import mpmath
 
-_DIGITS = 30  # working precision; every float below is the exact number, correctly rounded
-_N_DOUBLINGS = 11  # superstable cycles up to period 2^11 settle the accumulation to 17 digits
+_DIGITS = 30  # working precision; every landmark is the exact number, correctly rounded
+_ACCUMULATION = 1.3022834627007123  # has no polynomial; `lintrans.certified` proves any number of digits
 
 # Minimal polynomials in mu (derived in lintrans.symbolic.landmarks), highest power first.
 _BAND_MERGING = (
@@ -68,7 +67,7 @@ def landmarks() -> dict[str, Landmark]:
             _algebraic("monotone", (1, 4, -4), 0.83, "2*sqrt(2) - 2", up_to_here),
             _algebraic("stable", (1, -1), 1.0, "1", "up to here balanced training converges"),
             _algebraic("period_4", (1, 2, -4), 1.24, "sqrt(5) - 1", "the cycle of period 2 doubles"),
-            Landmark("accumulation", float(_accumulation()), None, None, "period doublings accumulate"),
+            Landmark("accumulation", _ACCUMULATION, None, None, "period doublings accumulate"),
             _algebraic("band_merging", _BAND_MERGING, 1.36, 0, "two chaotic bands merge into one"),
             _algebraic("period_3", _PERIOD_3, 1.45, 2, "a window of period 3 opens"),
             _algebraic(
@@ -92,49 +91,6 @@ def _algebraic(
     root = mpmath.findroot(lambda mu: mpmath.polyval(polynomial, mu), near)
     text = exact if isinstance(exact, str) else _root_of(polynomial, exact)
     return Landmark(name, float(root), text, polynomial, meaning)
-
-
-def superstable_mus(n_doublings: int = _N_DOUBLINGS) -> list[Any]:
-    """Values of mu with a superstable cycle of period 2, 4, .., 2^n_doublings on the slice (mpmath).
-
-    The critical orbit returns to the critical point. Newton's method from the value that the last
-    two gaps predict; the ratios of the gaps tend to Feigenbaum's constant 4.6692...
-    """
-    with mpmath.workdps(_DIGITS):
-        found = [_superstable(2, mpmath.mpf("1.12")), _superstable(4, mpmath.mpf("1.26"))]
-        while len(found) < n_doublings:
-            ratio = (found[-2] - found[-3]) / (found[-1] - found[-2]) if len(found) > 2 else 4.67
-            guess = found[-1] + (found[-1] - found[-2]) / ratio
-            found.append(_superstable(2 ** (len(found) + 1), guess))
-    return found
-
-
-def _superstable(period: int, mu: Any) -> Any:
-    """Newton's method for A_period(mu) = A_0(mu), with A_0 = (1 + mu) / 3 the critical point."""
-    for _ in range(60):
-        x, dx = (1 + mu) / 3, mpmath.mpf(1) / 3
-        for _ in range(period):
-            t = 1 + mu - x
-            x, dx = x * t * t, t * (dx * (t - 2 * x) + 2 * x)
-        change = (x - (1 + mu) / 3) / (dx - mpmath.mpf(1) / 3)
-        mu -= change
-        if abs(change) < 1e-18:  # quadratic convergence: the next change would be below 1e-28
-            return mu
-    raise ArithmeticError(f"Newton's method found no superstable cycle of period {period}")
-
-
-def _accumulation() -> Any:
-    """Limit of the superstable values: Aitken's extrapolation, applied until three terms remain.
-
-    Each round removes one more power of Feigenbaum's constant from the error.
-    """
-    terms = superstable_mus()
-    while len(terms) > 2:
-        terms = [
-            x2 - (x2 - x1) ** 2 / ((x2 - x1) - (x1 - x0))
-            for x0, x1, x2 in zip(terms, terms[1:], terms[2:], strict=False)
-        ]
-    return terms[-1]
 
 
 def _root_of(coefficients: tuple[int, ...], index: int) -> str:

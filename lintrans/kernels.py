@@ -26,6 +26,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 BLOCK = 128  # orbits side by side: a multiple of every vector width that still fits the first cache
 CHUNK_PLANE, CHUNK_SLICE = 4, 8  # steps fused; with more, one chain fills the scheduler and others wait
@@ -100,7 +103,7 @@ def converges(mu, a, b):
     size = abs(1.0 - 2.0 * s)
     gamma = (1.0 + size) / 2.0
     delta = rho * (3.0 * rho + 2.0 * mu) / (1.0 - gamma)
-    return size < 1.0 and size + 2.0 * delta + rho * (rho + mu) <= gamma and s + delta <= 1.0
+    return (size < 1.0) & (size + 2.0 * delta + rho * (rho + mu) <= gamma) & (s + delta <= 1.0)
 
 
 def _walker(*, balanced, escapes, rises, factors):
@@ -420,7 +423,9 @@ def advance(mu, a, b, n_steps):
     return end_a, end_b
 
 
-def orbits(mu, a, b, n_transient, n_samples):
+def orbits(
+    mu: FloatArray, a: FloatArray, b: FloatArray, n_transient: int, n_samples: int
+) -> tuple[FloatArray, FloatArray]:
     """States n_transient .. n_transient + n_samples - 1 of each orbit: two arrays (n, n_samples)."""
     shape = mu.size, n_samples
     all_a, all_b = np.empty(shape), np.zeros(shape if b.any() else (0, 0))
@@ -551,7 +556,7 @@ def fates(mu, a, b, n_steps, exit_converged):
     m, p, q = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
     first_p, first_q = np.empty(BLOCK), np.empty(BLOCK)
     orbit, done = np.full(BLOCK, -1), np.zeros(BLOCK, np.int64)
-    ended, none = np.ones(BLOCK, np.bool_), np.empty((0, BLOCK))
+    ended, none = np.ones(BLOCK, np.int64), np.empty((0, BLOCK))  # numbers as wide as the others: vectors
     n_next = 0
     while True:
         n_next = _refill(mu, a, b, ended, n_next, orbit, done, m, p, q)
@@ -564,9 +569,11 @@ def fates(mu, a, b, n_steps, exit_converged):
             _advance(balanced, m, p, q, none, none)
             for j in range(BLOCK):
                 done[j] += 2 * WINDOW
-                settled = exit_converged and converges(m[j], p[j], q[j])
-                ended[j] = (_is_far(p[j], q[j]) | (done[j] >= n_steps) | settled) & (orbit[j] >= 0)
-                n_ended += ended[j]
+                ended[j] = (_is_far(p[j], q[j]) | (done[j] >= n_steps)) & (orbit[j] >= 0)
+            if exit_converged:
+                for j in range(BLOCK):
+                    ended[j] |= converges(m[j], p[j], q[j]) & (orbit[j] >= 0)
+            n_ended = ended.sum()
         for j in np.flatnonzero(ended):
             i, escape = orbit[j], np.inf
             if _is_far(p[j], q[j]):

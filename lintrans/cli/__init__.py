@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers.complain(_one_line(error, words))
         return 2 if _is_bad_input(error) else 1
     return int(code or 0)
+
+
+def run() -> int:
+    """Run the command line as a process of its own."""
+    code = main()
+    gc.freeze()  # else Python walks through all of Numba's objects before it ends, for half a second
+    return code
 
 
 def _one_line(error: Exception, words: Sequence[str]) -> str:
