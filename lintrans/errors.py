@@ -30,6 +30,14 @@ class NoNormalFormError(InputError):
     """The prompt has a zero label or a zero context moment: mu is 0 or the target is."""
 
 
+class StorageError(LintransError, OSError):
+    """A file cannot be written: a full disk, a limit, a device that is gone."""
+
+
+class Interrupted(LintransError):
+    """A sweep was stopped by Ctrl-C; the message says how to go on with it."""
+
+
 class MissingExtraError(LintransError, ImportError):
     """A package that only an extra of this one installs is not there."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.regimes import N_STEPS, N_TRANSIENT, gather_evidence
+from lintrans import kernels, normal_form
+from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import mu_axis, step_sizes
+from lintrans.sweeps import Arrays, Progress, Sweep, checked_unit, compute, mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def lyapunov_exponents(
     n_steps: int = N_STEPS,
     unit_step_size: float | None = None,
     n_threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> LyapunovExponents:
     """Measure both exponents at every mu; directions as in `lintrans.regimes.Evidence`.
 
@@ -52,17 +52,72 @@ def lyapunov_exponents(
     >>> x.along.round(2).tolist()
     [-0.92, 1.1]
     """
+    sweep = lyapunov_sweep(
+        mus, start=start, n_transient=n_transient, n_steps=n_steps, unit_step_size=unit_step_size
+    )
+    result: LyapunovExponents = compute(sweep, n_threads=n_threads, progress=progress)
+    return result
+
+
+def lyapunov_sweep(
+    mus: ArrayLike,
+    *,
+    start: tuple[float, float] | None = None,
+    n_transient: int = N_TRANSIENT,
+    n_steps: int = N_STEPS,
+    unit_step_size: float | None = None,
+) -> LyapunovSweep:
+    """Check the arguments of `lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
     grid, u, v = mu_axis(mus, start)
-    rates = step_sizes(grid, unit_step_size)
-    evidence = gather_evidence(
-        grid, u, v, n_transient=n_transient, n_steps=n_steps, n_threads=n_threads, progress=progress
+    Counts.checked(n_transient, n_steps, MAX_PERIOD)
+    a, b = normal_form.to_modes(grid, u, v)
+    unit = checked_unit(unit_step_size)
+    return LyapunovSweep(
+        mu=grid, a=a, b=b, start=start, n_transient=n_transient, n_steps=n_steps, unit_step_size=unit
     )
-    return LyapunovExponents(
-        mu=grid,
-        along=evidence.along,
-        along_error=evidence.along_error,
-        transverse=evidence.transverse,
-        transverse_error=evidence.transverse_error,
-        step_size=rates,
-        settings={"start": start, "n_transient": n_transient, "n_steps": n_steps},
-    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LyapunovSweep(Sweep):
+    """Orbits whose exponents are measured; built by `lyapunov_sweep`."""
+
+    result = LyapunovExponents
+
+    mu: FloatArray
+    a: FloatArray
+    b: FloatArray
+    start: tuple[float, float] | None
+    n_transient: int
+    n_steps: int
+    unit_step_size: float | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of mu."""
+        return (self.mu.size,)
+
+    @property
+    def counts(self) -> Counts:
+        """Steps of every orbit, rounded up."""
+        return Counts.checked(self.n_transient, self.n_steps, MAX_PERIOD)
+
+    @property
+    def steps_per_cell(self) -> int:
+        """Steps of one orbit."""
+        return self.counts.total
+
+    def axes(self) -> Arrays:
+        """Values of mu, and learning rates if there is a prompt."""
+        return {"mu": self.mu} | step_sizes(self.mu, self.unit_step_size)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `lyapunov_exponents`."""
+        return {name: getattr(self, name) for name in ("start", "n_transient", "n_steps")}
+
+    def compute(self, *place: slice) -> Arrays:
+        """Both exponents and their errors on a part of the axis."""
+        (part,) = place
+        steps = self.counts.n_transient, self.counts.n_steps
+        table = kernels.exponents(self.mu[part], self.a[part], self.b[part], *steps)
+        names = ("along", "along_error", "transverse", "transverse_error")
+        return dict(zip(names, np.ascontiguousarray(table.T), strict=True))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lintrans import kernels, normal_form
 from lintrans.errors import count, finite, positive
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import check_memory, mu_axis, run_cells, step_sizes
+from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
 
@@ -97,7 +96,7 @@ def bifurcation_diagram(
     n_samples: int = 512,
     unit_step_size: float | None = None,
     n_threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> BifurcationDiagram:
     """Sample orbits after a transient, for every mu (an orbit diagram, often called bifurcation diagram).
 
@@ -127,35 +126,74 @@ def bifurcation_diagram(
     >>> bool(np.ptp(diagram.uv[1]) > 0.4), bool(np.ptp(diagram.uv[1, ::2]) < 1e-12)  # period 2
     (True, True)
     """
+    sweep = bifurcation_sweep(
+        mus, start=start, n_transient=n_transient, n_samples=n_samples, unit_step_size=unit_step_size
+    )
+    check_memory("the samples", 2 * 8 * sweep.mu.size * sweep.n_samples)
+    result: BifurcationDiagram = compute(sweep, n_threads=n_threads, progress=progress)
+    return result
+
+
+def bifurcation_sweep(
+    mus: ArrayLike,
+    *,
+    start: tuple[float, float] | None = None,
+    n_transient: int = 4096,
+    n_samples: int = 512,
+    unit_step_size: float | None = None,
+) -> BifurcationSweep:
+    """Check the arguments of `bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
     grid, u, v = mu_axis(mus, start)
-    n_transient, n_samples = count("n_transient", n_transient, minimum=0), count("n_samples", n_samples)
-    rates = step_sizes(grid, unit_step_size)
     a, b = normal_form.to_modes(grid, u, v)
-
-    def kernel(part: slice) -> FloatArray:
-        return _bounded(grid[part], *kernels.orbits(grid[part], a[part], b[part], n_transient, n_samples))
-
-    table = run_cells(
-        kernel,
-        grid.size,
-        width=2 * n_samples,
-        steps_per_cell=n_transient + n_samples,
-        n_threads=n_threads,
-        progress=progress,
-    )
-    return BifurcationDiagram(
+    return BifurcationSweep(
         mu=grid,
-        sample=np.arange(n_samples),
-        a=table[:, :n_samples],
-        b=table[:, n_samples:],
-        step_size=rates,
-        settings={"start": start, "n_transient": n_transient, "n_samples": n_samples},
+        a=a,
+        b=b,
+        start=start,
+        n_transient=count("n_transient", n_transient, minimum=0),
+        n_samples=count("n_samples", n_samples),
+        unit_step_size=checked_unit(unit_step_size),
     )
 
 
-def _bounded(mu: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Samples of a and b side by side; NaN throughout a row in which the orbit has escaped."""
-    outside = ~(np.abs(normal_form.residual(mu[:, None], a, b)) <= kernels.ESCAPED)
-    table = np.hstack((a, b))
-    table[outside.any(axis=1)] = np.nan
-    return table
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BifurcationSweep(Sweep):
+    """Orbits that are sampled; built by `bifurcation_sweep`."""
+
+    result = BifurcationDiagram
+
+    mu: FloatArray
+    a: FloatArray
+    b: FloatArray
+    start: tuple[float, float] | None
+    n_transient: int
+    n_samples: int
+    unit_step_size: float | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of mu."""
+        return (self.mu.size,)
+
+    @property
+    def steps_per_cell(self) -> int:
+        """Steps of one orbit."""
+        return self.n_transient + self.n_samples
+
+    def axes(self) -> Arrays:
+        """Values of mu, numbers of the samples, and learning rates if there is a prompt."""
+        axes = {"mu": self.mu, "sample": np.arange(self.n_samples)}
+        return axes | step_sizes(self.mu, self.unit_step_size)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `bifurcation_diagram`."""
+        return {name: getattr(self, name) for name in ("start", "n_transient", "n_samples")}
+
+    def compute(self, *place: slice) -> Arrays:
+        """Samples of both modes on a part of the axis; NaN throughout an orbit that has escaped."""
+        (part,) = place
+        mu = self.mu[part]
+        samples = kernels.orbits(mu, self.a[part], self.b[part], self.n_transient, self.n_samples)
+        r = normal_form.residual(mu[:, None], *samples)
+        bounded = np.all(np.abs(r) <= kernels.ESCAPED, axis=1, keepdims=True)
+        return {name: np.where(bounded, x, np.nan) for name, x in zip("ab", samples, strict=True)}

@@ -6,17 +6,18 @@ starts, a single one for a diagram in one parameter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lintrans import normal_form
 from lintrans.errors import InputError, increasing, short
-from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Evidence, Regime, classify, gather_evidence
+from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts, Evidence, Regime, classify, measure
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import check_memory, mu_axis, step_sizes
+from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
 START_AXES = ("scale", "imbalance")
@@ -88,7 +89,7 @@ def phase_diagram(
     n_steps: int = N_STEPS,
     max_period: int = MAX_PERIOD,
     n_threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> PhaseDiagram:
     """Regime of training over mu, or over mu and a family of starts.
 
@@ -120,38 +121,104 @@ def phase_diagram(
     """
     if scales is not None and imbalances is not None:
         raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
-    grid, u, v = mu_axis(mus, start)
-    rates = step_sizes(grid, unit_step_size)
-    name = START_AXES[imbalances is not None]
-    given = scales if imbalances is None else imbalances
-    values = increasing(f"{name}s", (1.0,) if given is None else given)
-    check_memory("the grid", grid.size * values.size * len(fields(Evidence)) * 8)
-    us, vs = _family(name, values, u[:, None], v[:, None])
-    cells = np.broadcast_to(grid[:, None], us.shape)
-    evidence = gather_evidence(
-        cells,
-        us,
-        vs,
+    sweep = phase_sweep(
+        mus,
+        start=start,
+        scales=scales,
+        imbalances=imbalances,
+        unit_step_size=unit_step_size,
         n_transient=n_transient,
         n_steps=n_steps,
         max_period=max_period,
-        n_threads=n_threads,
-        progress=progress,
     )
-    return PhaseDiagram(
+    check_memory("the grid", math.prod(sweep.shape) * len(fields(Evidence)) * 8)
+    result: PhaseDiagram = compute(sweep, n_threads=n_threads, progress=progress)
+    return result
+
+
+def phase_sweep(
+    mus: ArrayLike,
+    *,
+    start: tuple[float, float] | None = None,
+    scales: ArrayLike | None = None,
+    imbalances: ArrayLike | None = None,
+    unit_step_size: float | None = None,
+    n_transient: int = N_TRANSIENT,
+    n_steps: int = N_STEPS,
+    max_period: int = MAX_PERIOD,
+) -> PhaseSweep:
+    """Check the arguments of `phase_diagram`, and leave the work for `lintrans.sweeps`."""
+    if scales is not None and imbalances is not None:
+        raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
+    grid, u, v = mu_axis(mus, start)
+    name = START_AXES[imbalances is not None]
+    given = scales if imbalances is None else imbalances
+    Counts.checked(n_transient, n_steps, max_period)
+    return PhaseSweep(
         mu=grid,
-        start=values,
-        regime=classify(cells, evidence),
-        evidence=evidence,
-        step_size=rates,
-        settings={
-            "start": start,
-            "start_axis": name,
-            "n_transient": n_transient,
-            "n_steps": n_steps,
-            "max_period": max_period,
-        },
+        u=u,
+        v=v,
+        starts=increasing(f"{name}s", (1.0,) if given is None else given).copy(),
+        start=start,
+        start_axis=name,
+        unit_step_size=checked_unit(unit_step_size),
+        n_transient=n_transient,
+        n_steps=n_steps,
+        max_period=max_period,
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PhaseSweep(Sweep):
+    """The cells of a phase diagram; built by `phase_sweep`."""
+
+    result = PhaseDiagram
+
+    mu: FloatArray
+    u: FloatArray  # at every mu, before the second axis
+    v: FloatArray
+    starts: FloatArray
+    start: tuple[float, float] | None
+    start_axis: str
+    unit_step_size: float | None
+    n_transient: int
+    n_steps: int
+    max_period: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of mu, and starts at each."""
+        return self.mu.size, self.starts.size
+
+    @property
+    def counts(self) -> Counts:
+        """Steps of every cell, rounded up."""
+        return Counts.checked(self.n_transient, self.n_steps, self.max_period)
+
+    @property
+    def steps_per_cell(self) -> int:
+        """Steps of one orbit."""
+        return self.counts.total
+
+    def axes(self) -> Arrays:
+        """Values of mu and of the second axis, and learning rates if there is a prompt."""
+        return {"mu": self.mu, "start": self.starts} | step_sizes(self.mu, self.unit_step_size)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `phase_diagram`."""
+        names = ("start", "start_axis", "n_transient", "n_steps", "max_period")
+        return {name: getattr(self, name) for name in names}
+
+    def compute(self, *place: slice) -> Arrays:
+        """Evidence and verdicts on a rectangle of the grid."""
+        rows, columns = place
+        mu, u, v = (x[rows, None] for x in (self.mu, self.u, self.v))
+        us, vs = _family(self.start_axis, self.starts[columns], u, v)
+        mus = np.broadcast_to(mu, us.shape).flatten()
+        a, b = normal_form.to_modes(mus, us.ravel(), vs.ravel())
+        evidence = measure(mus, a, b, self.counts)
+        verdicts = classify(mus, evidence)
+        return {name: x.reshape(us.shape) for name, x in ({"regime": verdicts} | vars(evidence)).items()}
 
 
 def _family(name: str, values: FloatArray, u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:

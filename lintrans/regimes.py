@@ -6,7 +6,6 @@ be run again on saved ones. A verdict that the evidence does not carry is UNRESO
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans import kernels, normal_form
 from lintrans.errors import InputError, count, finite_array, positive
-from lintrans.sweeps import run_cells
+from lintrans.sweeps import Arrays, Grid, Progress, collect
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -127,7 +126,7 @@ def gather_evidence(
     n_steps: int = N_STEPS,
     max_period: int = MAX_PERIOD,
     n_threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evidence:
     """Iterate the map from each start and measure what decides its regime.
 
@@ -166,21 +165,60 @@ def gather_evidence(
     if (mus <= 0).any():
         positive("mu", mus[mus <= 0][0])
     a, b = normal_form.to_modes(mus, us, vs)
-    steps = _round_up("n_transient", n_transient), _round_up("n_steps", n_steps)
-    search = count("max_period", max_period, maximum=4096), PERIOD_TOL, SEPARATION
-    table = run_cells(
-        lambda part: kernels.evidence(mus[part], a[part], b[part], *steps, *search),
-        mus.size,
-        width=len(kernels.EVIDENCE_FIELDS),
-        steps_per_cell=sum(steps),
-        n_threads=n_threads,
-        progress=progress,
-    )
-    return _evidence(table, mus, a, b, steps[1]).reshape(*grid[0].shape)
+    cells = _Cells(mus, a, b, Counts.checked(n_transient, n_steps, max_period))
+    columns = collect(cells, n_threads=n_threads, progress=progress)
+    return Evidence(**columns).reshape(*grid[0].shape)
 
 
-def _evidence(table: FloatArray, mus: FloatArray, a: FloatArray, b: FloatArray, n_steps: int) -> Evidence:
-    """Evidence from the table of `kernels.evidence`, whose numbers are all floats."""
+@dataclass(frozen=True)
+class Counts:
+    """How long orbits are followed and searched; the first two are multiples of 256."""
+
+    n_transient: int
+    n_steps: int
+    max_period: int
+
+    @classmethod
+    def checked(cls, n_transient: int, n_steps: int, max_period: int) -> Counts:
+        """Check counts, and round them up."""
+        return cls(
+            _round_up("n_transient", n_transient),
+            _round_up("n_steps", n_steps),
+            count("max_period", max_period, maximum=4096),
+        )
+
+    @property
+    def total(self) -> int:
+        """Steps of one orbit."""
+        return self.n_transient + self.n_steps
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells(Grid):
+    """Orbits in a row, to be measured."""
+
+    mu: FloatArray
+    a: FloatArray
+    b: FloatArray
+    counts: Counts
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.mu.size,)
+
+    @property
+    def steps_per_cell(self) -> int:
+        return self.counts.total
+
+    def compute(self, *place: slice) -> Arrays:
+        (part,) = place
+        return vars(measure(self.mu[part], self.a[part], self.b[part], self.counts))
+
+
+def measure(mus: FloatArray, a: FloatArray, b: FloatArray, counts: Counts) -> Evidence:
+    """Evidence of orbits from the states (a, b) in modes, all vectors of one length, by this thread alone."""
+    search = counts.max_period, PERIOD_TOL, SEPARATION
+    table = kernels.evidence(mus, a, b, counts.n_transient, counts.n_steps, *search)
     columns = dict(zip(kernels.EVIDENCE_FIELDS, np.ascontiguousarray(table.T), strict=True))
     for name, missing in (("escape_step", -1), ("rise_step", -1), ("period_uv", 0), ("period_a", 0)):
         values = columns[name]
@@ -188,7 +226,7 @@ def _evidence(table: FloatArray, mus: FloatArray, a: FloatArray, b: FloatArray, 
     return Evidence(
         start_a=a,
         start_b=b,
-        n_measured=np.full(mus.size, n_steps),
+        n_measured=np.full(mus.size, counts.n_steps),
         residual=normal_form.residual(mus, columns["final_a"], columns["final_b"]) / mus,
         **columns,
     )

@@ -127,7 +127,7 @@ class Result:
 
     @classmethod
     def from_variables(
-        cls, found: Mapping[str, Variable], settings: dict[str, Any], versions: dict[str, str]
+        cls, found: Mapping[str, Variable], settings: dict[str, Any], versions: dict[str, str] | None = None
     ) -> Result:
         """Put a result together from its arrays by name; the inverse of `variables`.
 
@@ -148,7 +148,8 @@ class Result:
         for f in fields(cls):
             if f.metadata.get("parts"):
                 values[f.name] = f.metadata["parts"](**values[f.name])
-        result = cls(**values, settings=settings, versions=versions)
+        software = {} if versions is None else {"versions": versions}  # by default today's
+        result = cls(**values, settings=settings, **software)
         result.check()
         return result
 

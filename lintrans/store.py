@@ -3,7 +3,7 @@
 Layout: one dataset per array, chunked, compressed and checksummed; axes are HDF5 dimension scales, so
 xarray (engine h5netcdf), Julia and MATLAB see named axes. Root attributes: ``format``, ``format_number``,
 ``kind``, and as JSON ``settings`` and ``versions``. No timestamps: equal results give equal files. A
-sweep that writes tiles and resumes will add its index here; the datasets stay as they are.
+sweep is written from its journal (`lintrans.journal`), one tile a chunk, when all its tiles are there.
 
 The file format is that of HDF5 1.10, the first to checksum all of its structure. Its one exception is
 the heap of strings of variable length, where a single wrong byte sends HDF5 into an endless loop: our
@@ -13,7 +13,9 @@ strings have a fixed length, and `load` reads the names of the axes from them an
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import json
+import math
 import os
 import stat
 import tempfile
@@ -28,12 +30,15 @@ import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase
 import lintrans.verification  # noqa: F401  each import registers its kind of result
-from lintrans.errors import InputError, short
-from lintrans.results import Result, Variable
+from lintrans.errors import InputError, Interrupted, StorageError, short
+from lintrans.journal import Journal, output_path
+from lintrans.results import Result, Variable, versions
+from lintrans.sweeps import Progress, Sweep, run
 
 FORMAT = "lintrans"
 FORMAT_NUMBER = 1
 LIBVER = ("v110", "v110")
+MAX_CHUNK_BYTES = 2**20
 MAX_FILE_BYTES = 4 * 1024**3  # of all arrays; no sweep is as large, so that a file that claims it is damaged
 
 
@@ -94,16 +99,145 @@ def save(result: Result, path: str | os.PathLike[str], *, force: bool = False) -
     """
     with (
         replacing(path, force=force) as part,
-        h5py.File(part, "w", libver=LIBVER, track_order=True) as file,
+        _created(part, result.kind, result.settings, result.versions) as file,
     ):
-        file.attrs["format"] = np.bytes_(FORMAT)
-        file.attrs["format_number"] = FORMAT_NUMBER
-        file.attrs["kind"] = np.bytes_(result.kind)
-        file.attrs["settings"] = np.bytes_(json.dumps(result.settings, sort_keys=True))
-        file.attrs["versions"] = np.bytes_(json.dumps(result.versions, sort_keys=True))
         for variable in result.variables():
-            _write(file, variable)
+            _dataset(file, variable, data=variable.values, chunks=True)
     return Path(path)
+
+
+def run_to_file(
+    sweep: Sweep,
+    path: str | os.PathLike[str],
+    *,
+    context: dict[str, Any] | None = None,
+    force: bool = False,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Compute a sweep into a result file, tile by tile; memory does not grow with the grid.
+
+    Whatever ends the work early, the tiles that were finished lie in a journal beside ``path``, and `resume`
+    goes on from there to the same file, bit for bit.
+
+    Parameters
+    ----------
+    sweep
+        As built by `phase_sweep` and its like.
+    path
+        Result file to write.
+    context
+        Settings to add to those of the sweep.
+    force
+        Replace a result file, and drop an unfinished sweep, of that name.
+    n_threads, progress
+        As in `lintrans.sweeps.run`.
+
+    Raises
+    ------
+    InputError
+        As `check_output`; or if a sweep to that file is unfinished, or another process is at work on it.
+    StorageError
+        If a tile cannot be written.
+    Interrupted
+        After Ctrl-C, if a tile was finished.
+    """
+    path = check_output(path, force=force)
+    if sweep.n_bytes > MAX_FILE_BYTES:
+        raise InputError(
+            f"the result must fit in {MAX_FILE_BYTES / 1024**3:.0f} GiB to be read again, "
+            f"got {sweep.n_bytes / 1024**3:.3g} GiB; choose smaller counts"
+        )
+    journal = Journal.create(path, sweep, context or {}, force=force)
+    return _complete(journal, n_threads=n_threads, progress=progress)
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Go on with an unfinished sweep, by the name of its result file or of its journal.
+
+    Raises
+    ------
+    InputError
+        If there is none, or as `run_to_file`.
+    """
+    journal = Journal.open(Path(path))
+    journal.force |= force
+    return _complete(journal, n_threads=n_threads, progress=progress)
+
+
+def _complete(journal: Journal, *, n_threads: int | None, progress: Progress | None) -> Path:
+    """Compute the tiles that are missing, then write the result file and drop the journal."""
+    sweep, done, path = journal.sweep, journal.done, output_path(journal.path)
+    try:
+        run(sweep, journal.append, done=frozenset(done), n_threads=n_threads, progress=progress)
+        _assemble(journal, path)
+        journal.remove()
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        part = len(done) / sum(1 for _ in sweep.tiles())
+        raise Interrupted(f"stopped at {part:.0%}; lintrans resume {path} goes on") from None
+    finally:
+        journal.close()
+    return path
+
+
+def _assemble(journal: Journal, path: Path) -> None:
+    """Write the result file of a journal with all its tiles; equal journals give equal files."""
+    sweep = journal.sweep
+    part = path.with_name(path.name + ".part")  # ours alone, since the journal is locked
+    settings = json.loads(json.dumps(sweep.settings() | journal.context))
+    try:
+        with _created(part, sweep.result.kind, settings, versions()) as file:
+            first, axes = journal.read(0), sweep.axes()
+            for slot in sweep.result.slots():
+                values = axes.get(slot.name, first.get(slot.name))
+                if values is None:
+                    continue
+                variable = Variable(slot.name, slot.dims, values, slot.text)
+                if slot.name in axes:
+                    _dataset(file, variable, data=values, chunks=True)
+                else:
+                    shape = sweep.shape + values.shape[len(sweep.shape) :]
+                    chunks = _chunks(values.shape, values.itemsize)
+                    _dataset(file, variable, shape=shape, dtype=values.dtype, chunks=chunks)
+            for tile in sweep.tiles():
+                for name, values in journal.read(tile.number).items():
+                    file[name][tile.place] = values
+        if _file_mode(path) and not journal.force and not filecmp.cmp(part, path, shallow=False):
+            raise InputError(f"output must not exist, got {path}; pass --force (force=True) to replace it")
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} must be writable, got: {error}; make room, then lintrans resume {path}"
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Shape of a tile, its rows halved until it is small enough for a chunk."""
+    rows, *others = shape
+    while rows % 2 == 0 and rows * math.prod(others) * itemsize > MAX_CHUNK_BYTES:
+        rows //= 2
+    return rows, *others
+
+
+def _created(path: Path, kind: str, settings: dict[str, Any], software: dict[str, str]) -> h5py.File:
+    """Open a new result file and say what it holds."""
+    file = h5py.File(path, "w", libver=LIBVER, track_order=True)
+    file.attrs["format"] = np.bytes_(FORMAT)
+    file.attrs["format_number"] = FORMAT_NUMBER
+    file.attrs["kind"] = np.bytes_(kind)
+    file.attrs["settings"] = np.bytes_(json.dumps(settings, sort_keys=True))
+    file.attrs["versions"] = np.bytes_(json.dumps(software, sort_keys=True))
+    return file
 
 
 def load(path: str | os.PathLike[str]) -> Result:
@@ -127,12 +261,10 @@ def load(path: str | os.PathLike[str]) -> Result:
         raise InputError(f"{path}: not a readable lintrans file ({reason}); compute it again") from None
 
 
-def _write(file: h5py.File, variable: Variable) -> None:
-    values = variable.values
+def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> None:
+    """Create the dataset of a variable on its axes; ``storage`` is its data, or their shape and type."""
     compression: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
-    data = file.create_dataset(
-        variable.name, data=values, chunks=True, fletcher32=True, track_order=True, **compression
-    )
+    data = file.create_dataset(variable.name, fletcher32=True, track_order=True, **compression, **storage)
     data.attrs["long_name"] = np.bytes_(variable.text)
     data.attrs["dims"] = np.bytes_(",".join(variable.dims))
     if variable.dims == (variable.name,):

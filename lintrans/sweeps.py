@@ -1,15 +1,22 @@
-"""Running a kernel over many independent cells: slices of the grid, threads, progress.
+"""Sweeps: a grid of cells, cut into tiles, computed by threads, collected tile by tile.
 
-The kernels release the interpreter lock, so threads scale with the cores. A cell's result depends on
-nothing but the cell: neither the number of threads nor the slicing changes a bit of it. A store that
-takes finished slices, and resumes, belongs here and between here and `store`.
+A `Grid` says what the cells are and computes any rectangle of them, a `Sweep` also what result they make;
+`run` hands the tiles to threads (the kernels release the interpreter lock) and every finished tile to a
+collector; `compute` collects them in memory.
+A cell's result depends on nothing but the cell: neither the number of threads nor the tiling changes a bit
+of it. Only the tiles being worked on exist at any time, so that memory does not grow with the grid.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,49 +24,161 @@ from numpy.typing import ArrayLike, NDArray
 from lintrans.errors import InputError, count, finite_array, increasing, positive
 from lintrans.kernels import BLOCK
 from lintrans.normal_form import probe_start
+from lintrans.results import Result, Variable
 
-CELLS_PER_SLICE = 2048
-STEPS_PER_SLICE = 2**26  # of all its cells: a fraction of a second, so that Ctrl-C and progress are prompt
+Arrays = dict[str, NDArray[Any]]
+Progress = Callable[[int, int], None]
+CELLS_PER_TILE = 4096
+STEPS_PER_TILE = 2**26  # of all its cells: a fraction of a second, so that Ctrl-C and progress are prompt
 MAX_BYTES = 2 * 1024**3
 
 
-def run_cells(
-    kernel: Callable[[slice], NDArray[np.float64]],
-    n_cells: int,
-    *,
-    width: int,
-    steps_per_cell: int,
-    n_threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float64]:
-    """Return ``kernel`` of every slice of ``range(n_cells)``, stacked to shape (n_cells, width).
+class Tile(NamedTuple):
+    """A rectangle of the grid, small enough to be computed in a fraction of a second."""
 
-    Slices hold whole blocks, and fewer of them the more steps a cell takes. ``progress`` is called from
-    this thread with (cells done, n_cells). Ctrl-C stops after the slices being worked on.
+    number: int
+    place: tuple[slice, ...]  # where its arrays belong in those of the grid
+
+    @property
+    def n_cells(self) -> int:
+        """Number of its cells."""
+        return math.prod(part.stop - part.start for part in self.place)
+
+
+class Grid(ABC):
+    """A grid of cells, and what is computed of each."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Cells along the one or two axes of the grid."""
+
+    @property
+    @abstractmethod
+    def steps_per_cell(self) -> int:
+        """Map steps a cell takes at most."""
+
+    @property
+    def cells_per_tile(self) -> int:
+        """Cells of a tile at most: whole blocks of the kernels, fewer of them the more steps a cell takes."""
+        return min(CELLS_PER_TILE, max(1, STEPS_PER_TILE // self.steps_per_cell // BLOCK) * BLOCK)
+
+    @abstractmethod
+    def compute(self, *place: slice) -> Arrays:
+        """Arrays on a rectangle of the grid; the axes of the grid come first."""
+
+    def tiles(self) -> Iterator[Tile]:
+        """Tiles in the order of the grid: several whole rows each, or a part of one."""
+        n_rows, *n_columns = self.shape
+        height = max(1, self.cells_per_tile // math.prod(n_columns))
+        sides = [_pieces(n, self.cells_per_tile) for n in n_columns]
+        columns = list(itertools.product(*sides))
+        places = ((rows, *rest) for rows in _pieces(n_rows, height) for rest in columns)
+        return itertools.starmap(Tile, enumerate(places))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sweep(Grid):
+    """A grid whose arrays become a result; subclasses hold what that depends on as plain fields.
+
+    Attributes
+    ----------
+    result : type
+        Kind of `Result` the sweep gives.
     """
-    check_memory("the grid", n_cells * width * 8)
-    result = np.empty((n_cells, width))
-    n_slice = min(CELLS_PER_SLICE, max(1, STEPS_PER_SLICE // steps_per_cell // BLOCK) * BLOCK)
-    parts = [slice(i, min(i + n_slice, n_cells)) for i in range(0, n_cells, n_slice)]
 
-    def work(part: slice) -> int:
-        result[part] = kernel(part)
-        return len(result[part])
+    result: ClassVar[type[Result]]
+    kinds: ClassVar[dict[str, type[Sweep]]] = {}
 
+    def __init_subclass__(cls) -> None:
+        Sweep.kinds[cls.result.kind] = cls
+
+    @abstractmethod
+    def axes(self) -> Arrays:
+        """Arrays of the result that are known beforehand; `compute` gives all others."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Settings of the result."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all arrays of the result."""
+        sizes = {name: values.size for name, values in self.axes().items()}
+        slots = (slot for slot in self.result.slots() if slot.name in sizes or not slot.optional)
+        return sum(slot.dtype.itemsize * math.prod(sizes[name] for name in slot.dims) for slot in slots)
+
+    def finish(self, arrays: Arrays) -> Result:
+        """Result from all computed arrays."""
+        every = self.axes() | arrays
+        found = {
+            slot.name: Variable(slot.name, slot.dims, every[slot.name], slot.text)
+            for slot in self.result.slots()
+            if slot.name in every
+        }
+        return self.result.from_variables(found, self.settings())
+
+
+def run(
+    grid: Grid,
+    collect: Callable[[Tile, Arrays], None],
+    *,
+    done: Container[int] = (),
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Compute every tile that is not ``done`` and give it to ``collect``, from this thread, in any order.
+
+    ``progress`` is called from this thread with (cells done, cells in all). Ctrl-C, or an exception of
+    either callback, stops after the tiles being worked on.
+    """
     n_threads = os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=1024)
-    done = 0
+    total = math.prod(grid.shape)
+    todo = (tile for tile in grid.tiles() if tile.number not in done)
+    n_done = sum(tile.n_cells for tile in grid.tiles() if tile.number in done) if done else 0
     with ThreadPoolExecutor(n_threads) as pool:
-        pending = {pool.submit(work, part) for part in parts}
+        pending: dict[Future[Arrays], Tile] = {}
         try:
-            while pending:
-                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-                done += sum(future.result() for future in finished)
+            while True:
+                for tile in itertools.islice(todo, 2 * n_threads - len(pending)):
+                    pending[pool.submit(grid.compute, *tile.place)] = tile
+                if not pending:
+                    return
+                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                    tile = pending.pop(future)
+                    collect(tile, future.result())
+                    n_done += tile.n_cells
                 if progress:
-                    progress(done, n_cells)
+                    progress(n_done, total)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return result
+
+
+def collect(grid: Grid, *, n_threads: int | None = None, progress: Progress | None = None) -> Arrays:
+    """All arrays of a grid, in memory."""
+    arrays: Arrays = {}
+
+    def place(tile: Tile, part: Arrays) -> None:
+        for name, values in part.items():
+            if name not in arrays:
+                shape = grid.shape + values.shape[len(grid.shape) :]
+                check_memory("the arrays", math.prod(shape) * values.itemsize)
+                arrays[name] = np.empty(shape, values.dtype)
+            arrays[name][tile.place] = values
+
+    run(grid, place, n_threads=n_threads, progress=progress)
+    return arrays
+
+
+def compute(sweep: Sweep, *, n_threads: int | None = None, progress: Progress | None = None) -> Any:
+    """Result of a sweep, in memory."""
+    return sweep.finish(collect(sweep, n_threads=n_threads, progress=progress))
+
+
+def _pieces(n: int, size: int) -> Iterator[slice]:
+    """``range(n)`` in slices of a size; the last may be shorter."""
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
 def mu_axis(
@@ -77,9 +196,14 @@ def mu_axis(
     return grid, np.full_like(grid, u), np.full_like(grid, v)
 
 
-def step_sizes(mus: NDArray[np.float64], unit_step_size: float | None) -> NDArray[np.float64] | None:
-    """Learning rates on an axis of mu; None where there is no prompt to say them."""
-    return None if unit_step_size is None else mus * positive("unit_step_size", unit_step_size)
+def checked_unit(unit_step_size: float | None) -> float | None:
+    """Check the learning rate at mu = 1, if there is a prompt to say it."""
+    return None if unit_step_size is None else positive("unit_step_size", unit_step_size)
+
+
+def step_sizes(mus: NDArray[np.float64], unit_step_size: float | None) -> Arrays:
+    """Learning rates on an axis of mu, as an array of a result; none where there is no prompt."""
+    return {} if unit_step_size is None else {"step_size": mus * unit_step_size}
 
 
 def check_memory(what: str, n_bytes: int) -> None:

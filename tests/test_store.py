@@ -195,17 +195,17 @@ def test_existing_files_are_replaced_only_by_force(file):
 @pytest.mark.parametrize("error", [OSError("no space left on device"), KeyboardInterrupt(), MemoryError()])
 @pytest.mark.parametrize("existing", [True, False])
 def test_trouble_half_way_leaves_what_was_there(tmp_path, monkeypatch, error, existing):
-    path, write, n_written = tmp_path / "x.h5", store._write, []
+    path, write, n_written = tmp_path / "x.h5", store._dataset, []
     if existing:
         path.write_bytes(b"old")
 
-    def fails_in_the_third(file, variable):
+    def fails_in_the_third(file, variable, **storage):
         n_written.append(variable.name)
         if len(n_written) == 3:
             raise error
-        write(file, variable)
+        write(file, variable, **storage)
 
-    monkeypatch.setattr(store, "_write", fails_in_the_third)
+    monkeypatch.setattr(store, "_dataset", fails_in_the_third)
     with pytest.raises(type(error)):
         save(made("lyapunov"), path, force=True)
     assert len(n_written) == 3
@@ -217,7 +217,7 @@ def test_a_killed_process_leaves_the_old_file_whole(tmp_path):
     path.write_bytes(b"old")
     code = (
         "import os, sys, lintrans as lt\nfrom lintrans import store\n"
-        "store._write = lambda file, variable: (file.create_dataset('mu', data=[1.0]), os._exit(9))\n"
+        "store._dataset = lambda file, variable, **_: (file.create_dataset('mu', data=[1.0]), os._exit(9))\n"
         "lt.save(lt.orbit(1.0, 1.0, 1.0, n_steps=3), sys.argv[1], force=True)"
     )
     assert subprocess.run([sys.executable, "-c", code, path], check=False, timeout=60).returncode == 9

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         answers.complain(_one_line(error, words))
-        return 2 if _is_bad_input(error) else 1
+        return _exit_code(error)
     return int(code or 0)
 
 
@@ -78,9 +78,9 @@ def _value_given(words: Sequence[str], names: Sequence[str]) -> str | None:
     return next((value for name, value in reversed(pairs) if name in names), None)
 
 
-def _is_bad_input(error: Exception) -> bool:
+def _exit_code(error: Exception) -> int:
     if isinstance(error, _UsageError):
-        return True
-    from lintrans.errors import InputError
+        return 2
+    from lintrans.errors import InputError, Interrupted
 
-    return isinstance(error, InputError)
+    return STOPPED if isinstance(error, Interrupted) else 2 if isinstance(error, InputError) else 1

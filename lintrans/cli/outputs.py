@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lintrans.cli.answers import say
+from lintrans.cli.answers import progress, say
 from lintrans.cli.options import Files, Problem, Weights
 
 if TYPE_CHECKING:
     from lintrans.results import Result
+    from lintrans.sweeps import Sweep
 
 
 def sweep_files(files: Files, stem: str, *, json: bool) -> Files:
@@ -52,18 +53,39 @@ def write(result: Result, files: Files, problem: Problem, weights: Weights | Non
 
     written = {}
     if files.output is not None:
-        source = problem.settings()
-        if source and weights is not None:
-            source["weights"] = vars(weights)
-        settings = {**result.settings, **({"problem": source} if source else {})}
+        settings = {**result.settings, **_context(problem, weights)}
         save(replace(result, settings=settings), files.output, force=files.force)
         written["output"] = str(files.output)
-    if files.figure is not None:
-        from lintrans.plotting import plot, save_figure
+    return written | draw(result, files)
 
-        save_figure(plot(result), files.figure, force=files.force)
-        written["figure"] = str(files.figure)
-    return written
+
+def run(sweep: Sweep, files: Files, problem: Problem, weights: Weights, *, label: str, json: bool) -> Any:
+    """Compute a sweep into its result file, showing progress; returns the result, read back from it."""
+    from lintrans.store import load, run_to_file
+
+    assert files.output is not None  # `sweep_files` has filled it in
+    with progress(label, quiet=files.quiet or json) as report:
+        context = _context(problem, weights)
+        run_to_file(sweep, files.output, context=context, force=files.force, progress=report)
+    return load(files.output)
+
+
+def draw(result: Result, files: Files) -> dict[str, str]:
+    """Draw the figure if one was asked for; returns its name."""
+    if files.figure is None:
+        return {}
+    from lintrans.plotting import plot, save_figure
+
+    save_figure(plot(result), files.figure, force=files.force)
+    return {"figure": str(files.figure)}
+
+
+def _context(problem: Problem, weights: Weights | None) -> dict[str, Any]:
+    """Settings that say where mu and the start came from."""
+    source = problem.settings()
+    if source and weights is not None:
+        source["weights"] = vars(weights)
+    return {"problem": source} if source else {}
 
 
 def say_written(written: dict[str, str]) -> None:

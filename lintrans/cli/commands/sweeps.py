@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +12,6 @@ from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
 from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Weights, grouped
-
-if TYPE_CHECKING:
-    from lintrans.phase import PhaseDiagram
 
 Transient = Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")]
 
@@ -32,7 +31,7 @@ def phase_diagram(
     json: Json = False,
 ) -> None:
     """Draw the regime over mu or the learning rate, in one parameter or two."""
-    from lintrans.phase import phase_diagram
+    from lintrans.phase import phase_sweep
 
     grid = axis.resolve(problem, weights)
     second: dict[str, Any] = {
@@ -41,21 +40,9 @@ def phase_diagram(
         if text
     }
     files = outputs.sweep_files(files, "phase_diagram", json=json)
-    with progress("phase diagram", quiet=files.quiet or json) as report:
-        result = phase_diagram(
-            **grid,
-            **second,
-            n_transient=n_transient,
-            n_steps=n_steps,
-            max_period=max_period,
-            progress=report,
-        )
-    written = outputs.write(result, files, problem, weights)
-    if json:
-        emit_json({"counts": result.count(), "boundaries": result.boundaries(), **written})
-    elif not files.quiet:
-        _say_phase(result)
-        outputs.say_written(written)
+    sweep = phase_sweep(**grid, **second, n_transient=n_transient, n_steps=n_steps, max_period=max_period)
+    result = outputs.run(sweep, files, problem, weights, label="phase diagram", json=json)
+    _answer(result, files, json=json)
 
 
 @app.command()
@@ -70,18 +57,13 @@ def bifurcation(
     json: Json = False,
 ) -> None:
     """Draw where training ends up over mu: the orbit (bifurcation) diagram."""
-    from lintrans.orbits import bifurcation_diagram
+    from lintrans.orbits import bifurcation_sweep
 
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "bifurcation", json=json)
-    with progress("bifurcation", quiet=files.quiet or json) as report:
-        result = bifurcation_diagram(**grid, n_transient=n_transient, n_samples=n_samples, progress=report)
-    written = outputs.write(result, files, problem, weights)
-    if json:
-        emit_json({"n_mu": result.mu.size, "n_samples": result.sample.size, **written})
-    elif not files.quiet:
-        say(f"{result.mu.size} values of mu, {result.sample.size} samples of each")
-        outputs.say_written(written)
+    sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples)
+    result = outputs.run(sweep, files, problem, weights, label="bifurcation", json=json)
+    _answer(result, files, json=json)
 
 
 @app.command()
@@ -96,22 +78,71 @@ def lyapunov(
     json: Json = False,
 ) -> None:
     """Measure the Lyapunov exponents along the loss and transverse to the slice, over mu."""
-    from lintrans.exponents import lyapunov_exponents
+    from lintrans.exponents import lyapunov_sweep
 
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "lyapunov", json=json)
-    with progress("lyapunov", quiet=files.quiet or json) as report:
-        result = lyapunov_exponents(**grid, n_transient=n_transient, n_steps=n_steps, progress=report)
-    written = outputs.write(result, files, problem, weights)
+    sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps)
+    result = outputs.run(sweep, files, problem, weights, label="lyapunov", json=json)
+    _answer(result, files, json=json)
+
+
+@app.command()
+def resume(
+    file: Annotated[Path, typer.Argument(help="Result file of the unfinished sweep.")],
+    figure: Annotated[
+        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a sweep that was stopped or killed, or that ran out of disk."""
+    from lintrans.store import load, resume
+
+    outputs.check(Files(None, figure, force, quiet))
+    with progress("resume", quiet=quiet or json) as report:
+        output = resume(file, force=force, progress=report)
+    drawn = figure or (None if json else output.with_suffix(".png"))
+    _answer(load(output), Files(output, drawn, force, quiet), json=json)
+
+
+def _answer(result: Any, files: Files, *, json: bool) -> None:
+    """Draw a sweep's result, and say or print what it holds and what was written."""
+    written = {"output": str(files.output), **outputs.draw(result, files)}
     if json:
-        names = ("mu", "along", "along_error", "transverse", "transverse_error")
-        emit_json({**{name: getattr(result, name) for name in names}, **written})
+        emit_json({**_SUMMARIES[result.kind](result), **written})
     elif not files.quiet:
-        positive = int((result.along > 0).sum())
-        say(f"{result.mu.size} values of mu, exponent along the loss positive at {positive}")
+        _LINES[result.kind](result)
         outputs.say_written(written)
 
 
-def _say_phase(result: PhaseDiagram) -> None:
+def _lyapunov_arrays(result: Any) -> dict[str, Any]:
+    names = ("mu", "along", "along_error", "transverse", "transverse_error")
+    return {name: getattr(result, name) for name in names}
+
+
+def _say_regimes(result: Any) -> None:
     total = result.regime.size
     table([(label, f"{n} cells", f"{n / total:.1%}") for label, n in result.count().items()])
+
+
+def _say_samples(result: Any) -> None:
+    say(f"{result.mu.size} values of mu, {result.sample.size} samples of each")
+
+
+def _say_exponents(result: Any) -> None:
+    positive = int((result.along > 0).sum())
+    say(f"{result.mu.size} values of mu, exponent along the loss positive at {positive}")
+
+
+_SUMMARIES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "phase_diagram": lambda result: {"counts": result.count(), "boundaries": result.boundaries()},
+    "bifurcation_diagram": lambda result: {"n_mu": result.mu.size, "n_samples": result.sample.size},
+    "lyapunov_exponents": _lyapunov_arrays,
+}
+_LINES: dict[str, Callable[[Any], None]] = {
+    "phase_diagram": _say_regimes,
+    "bifurcation_diagram": _say_samples,
+    "lyapunov_exponents": _say_exponents,
+}

@@ -1,0 +1,243 @@
+"""Layer 4: sweeps on disk. Whatever ends one early, nothing finished is lost, and the file is the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import lintrans as lt
+from lintrans import journal, store, sweeps
+from lintrans.cli import main
+from lintrans.errors import LintransError
+from lintrans.exponents import lyapunov_sweep
+from lintrans.journal import Journal, journal_path
+from lintrans.orbits import bifurcation_sweep
+from lintrans.phase import phase_sweep
+
+COUNTS = {"n_transient": 256, "n_steps": 256}
+START = (  # shells may have turned Ctrl-C off
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from lintrans.cli import run; raise SystemExit(run())"
+)
+COMMAND = [
+    *(sys.executable, "-c", START, "phase-diagram", "--mu", "0.01:1.9:3000", "--scales", "0.1:1:150"),
+    *("--n-steps", "8192", "--output", "x.h5", "--json"),
+]
+
+
+def small(kind):
+    mus = np.linspace(0.05, 2.1, 300)
+    if kind == "phase":
+        return phase_sweep(
+            mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, unit_step_size=0.1
+        )
+    if kind == "lyapunov":
+        return lyapunov_sweep(mus, **COUNTS)
+    return bifurcation_sweep(mus, start=(0.5, 0.4), n_transient=100, n_samples=37)
+
+
+every_kind = pytest.mark.parametrize("kind", ["phase", "lyapunov", "bifurcation"])
+
+
+@pytest.fixture
+def tiny_tiles(monkeypatch):
+    monkeypatch.setattr(sweeps, "CELLS_PER_TILE", 64)
+
+
+@every_kind
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_the_file_holds_what_is_computed_in_memory(tmp_path, tiny_tiles, kind, n_threads):
+    sweep = small(kind)
+    path = store.run_to_file(
+        sweep, tmp_path / "x.h5", context={"problem": {"data": "d.csv"}}, n_threads=n_threads
+    )
+    found, expected = store.load(path), sweeps.compute(sweep)
+    for one, other in zip(found.variables(), expected.variables(), strict=True):
+        assert one.name == other.name
+        assert np.array_equal(one.values, other.values, equal_nan=one.values.dtype.kind == "f")
+    assert found.settings == expected.settings | {"problem": {"data": "d.csv"}}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.h5"]
+
+
+@every_kind
+def test_tiling_changes_no_bit(monkeypatch, kind):
+    expected = sweeps.collect(small(kind))
+    for size in (1, 17, 10_000):
+        monkeypatch.setattr(sweeps.Grid, "cells_per_tile", size)
+        found = sweeps.collect(small(kind))
+        assert all(
+            np.array_equal(found[name], x, equal_nan=x.dtype.kind == "f") for name, x in expected.items()
+        )
+
+
+def test_tiles_cover_the_grid_once(tiny_tiles):
+    for shape in ((300,), (1,), (5, 7), (3, 500), (130, 64), (200, 1)):
+        grid = type("G", (sweeps.Grid,), {"shape": shape, "steps_per_cell": 1, "compute": None})()
+        covered, numbers = np.zeros(shape, int), []
+        for tile in grid.tiles():
+            covered[tile.place] += 1
+            numbers.append(tile.number)
+            assert covered[tile.place].size == tile.n_cells <= 64
+        assert (covered == 1).all() and numbers == list(range(len(numbers)))
+
+
+class Stop(Exception):
+    pass
+
+
+def stopped_after(n, sweep, path, error=Stop, **options):
+    calls = []
+
+    def progress(*_):
+        calls.append(1)
+        if len(calls) == n:
+            raise error
+
+    with pytest.raises((error, LintransError)) as raised:
+        store.run_to_file(sweep, path, n_threads=1, progress=progress, **options)
+    return raised.value
+
+
+@every_kind
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_sweep_that_was_stopped_goes_on_to_the_same_file(tmp_path, tiny_tiles, kind, n):
+    whole = store.run_to_file(small(kind), tmp_path / "whole.h5")
+    stopped_after(n, small(kind), tmp_path / "x.h5")
+    assert not (tmp_path / "x.h5").exists()
+    assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
+    assert not journal_path(tmp_path / "x.h5").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, tiny_tiles):
+    error = stopped_after(2, small("phase"), tmp_path / "x.h5", KeyboardInterrupt)
+    assert "lintrans resume" in str(error) and "%" in str(error)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "append"])
+def test_a_last_record_that_is_not_whole_is_computed_again(tmp_path, tiny_tiles, damage):
+    whole = store.run_to_file(small("phase"), tmp_path / "whole.h5")
+    stopped_after(4, small("phase"), tmp_path / "x.h5")
+    path = journal_path(tmp_path / "x.h5")
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[-10] ^= 4
+    path.write_bytes({"cut": data[:-7], "flip": data, "append": data + b"\1\2\3" * 9}[damage])
+    assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
+
+
+def test_a_removed_folder_is_made_again_with_all_that_was_finished(tmp_path, tiny_tiles):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    whole = store.run_to_file(small("phase"), tmp_path / "whole.h5")
+    n_calls = []
+
+    def remove(*_):
+        n_calls.append(1)
+        if len(n_calls) == 3:
+            journal_path(folder / "x.h5").unlink()
+            folder.rmdir()
+
+    path = store.run_to_file(small("phase"), folder / "x.h5", n_threads=1, progress=remove)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_an_unfinished_sweep_is_not_overwritten_without_force(tmp_path, tiny_tiles):
+    stopped_after(2, small("phase"), tmp_path / "x.h5")
+    with pytest.raises(lt.InputError, match="lintrans resume"):
+        store.run_to_file(small("phase"), tmp_path / "x.h5")
+    store.run_to_file(small("lyapunov"), tmp_path / "x.h5", force=True)
+    assert store.load(tmp_path / "x.h5").kind == "lyapunov_exponents"
+
+
+def test_a_result_that_appears_meanwhile_is_kept(tmp_path, tiny_tiles):
+    stopped_after(2, small("phase"), tmp_path / "x.h5")
+    (tmp_path / "x.h5").write_bytes(b"theirs")
+    with pytest.raises(lt.InputError, match="must not exist"):
+        store.resume(tmp_path / "x.h5")
+    assert (tmp_path / "x.h5").read_bytes() == b"theirs"
+    assert store.load(store.resume(tmp_path / "x.h5", force=True)).kind == "phase_diagram"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"lintrans sweep 1\n", b"\x89HDF\r\n\x1a\n" * 40, b"lintrans sweep 1\n" * 40]
+)
+def test_foreign_files_are_no_sweeps(tmp_path, content):
+    journal_path(tmp_path / "x.h5").write_bytes(content)
+    with pytest.raises(lt.InputError, match="not a readable sweep"):
+        store.resume(tmp_path / "x.h5")
+
+
+def test_other_versions_are_refused(tmp_path, tiny_tiles, monkeypatch):
+    stopped_after(2, small("phase"), tmp_path / "x.h5")
+    monkeypatch.setattr(journal, "versions", lambda: {"numpy": "9.9"})
+    with pytest.raises(lt.InputError, match="versions"):
+        store.resume(tmp_path / "x.h5")
+
+
+def test_results_too_large_to_be_read_again_are_refused_before_any_work(tmp_path):
+    sweep = phase_sweep(np.linspace(0.1, 2, 10_000), scales=np.linspace(0.1, 2, 10_000))
+    with pytest.raises(lt.InputError, match="GiB"):
+        store.run_to_file(sweep, tmp_path / "x.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_process_is_refused_and_told_who_is_at_work(tmp_path, tiny_tiles):
+    path = tmp_path / "x.h5"
+    held = Journal.create(path, small("phase"), {})
+    try:
+        answer = subprocess.run(
+            [*COMMAND[:3], "resume", "x.h5"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+    finally:
+        held.close()
+    assert answer.returncode == 2 and f"process {os.getpid()} for " in answer.stderr
+
+
+def test_a_full_disk_loses_nothing(tmp_path, tiny_tiles):
+    """A limit on the size of files stands for it: writing fails in the middle of a record."""
+    whole = store.run_to_file(small("phase"), tmp_path / "whole.h5")
+    code = (
+        "import resource, signal, sys; from lintrans import store, sweeps; sys.path.insert(0, sys.argv[2])\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "sweeps.CELLS_PER_TILE = 64; from test_sweeps import small\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
+        "store.run_to_file(small('phase'), sys.argv[1], n_threads=1)"
+    )
+    words = [sys.executable, "-c", code, tmp_path / "x.h5", os.path.dirname(__file__)]  # noqa: PTH120
+    failed = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert failed.returncode == 1 and "lintrans resume" in failed.stderr
+    with_some = Journal.open(tmp_path / "x.h5")
+    n_done = len(with_some.done)
+    with_some.close()
+    assert n_done > 5
+    assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(("how", "n_kills"), [("SIGKILL", 30), ("SIGTERM", 5), ("SIGINT", 5)])
+def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch, how, n_kills):
+    """Killed again and again, once some more bytes are written; each time the sweep goes on where it was."""
+    (tmp_path / "whole").mkdir()
+    subprocess.run(COMMAND, cwd=tmp_path / "whole", check=True, capture_output=True)
+    unfinished, rng, words, sizes = journal_path(tmp_path / "x.h5"), random.Random(how), COMMAND, [0]
+    for _ in range(n_kills):
+        size = sizes[-1] + rng.randrange(200_000)
+        killed = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        while not unfinished.exists() or unfinished.stat().st_size <= size:
+            assert killed.poll() is None
+            time.sleep(0.001)
+        killed.send_signal(getattr(signal, how))
+        assert killed.wait() != 0
+        words = [*COMMAND[:3], "resume", "x.h5", "--json"]
+        sizes.append(unfinished.stat().st_size)
+    assert sizes == sorted(sizes)  # nothing was lost
+    monkeypatch.chdir(tmp_path)
+    assert main(words[3:]) == 0
+    assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "whole/x.h5").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["whole", "x.h5"]
