@@ -67,7 +67,7 @@ def lyapunov_sweep(
     n_steps: int = N_STEPS,
     unit_step_size: float | None = None,
 ) -> LyapunovSweep:
-    """Check the arguments of `lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
     grid, u, v = mu_axis(mus, start)
     Counts.checked(n_transient, n_steps, MAX_PERIOD)
     a, b = normal_form.to_modes(grid, u, v)

@@ -142,7 +142,7 @@ def bifurcation_sweep(
     n_samples: int = 512,
     unit_step_size: float | None = None,
 ) -> BifurcationSweep:
-    """Check the arguments of `bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
     grid, u, v = mu_axis(mus, start)
     a, b = normal_form.to_modes(grid, u, v)
     return BifurcationSweep(

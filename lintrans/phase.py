@@ -147,7 +147,7 @@ def phase_sweep(
     n_steps: int = N_STEPS,
     max_period: int = MAX_PERIOD,
 ) -> PhaseSweep:
-    """Check the arguments of `phase_diagram`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps`."""
     if scales is not None and imbalances is not None:
         raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
     grid, u, v = mu_axis(mus, start)

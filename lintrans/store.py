@@ -117,8 +117,8 @@ def run_to_file(
 ) -> Path:
     """Compute a sweep into a result file, tile by tile; memory does not grow with the grid.
 
-    Whatever ends the work early, the tiles that were finished lie in a journal beside ``path``, and `resume`
-    goes on from there to the same file, bit for bit.
+    Whatever ends the work early, the tiles that were finished lie in a journal beside ``path``, and
+    `lintrans.store.resume` goes on from there to the same file, bit for bit.
 
     Parameters
     ----------
@@ -136,7 +136,8 @@ def run_to_file(
     Raises
     ------
     InputError
-        As `check_output`; or if a sweep to that file is unfinished, or another process is at work on it.
+        As `lintrans.store.check_output`; if a sweep to that file is unfinished, or another process at work
+        on it; or if the result would be too large to be read again.
     StorageError
         If a tile cannot be written.
     Interrupted
@@ -164,7 +165,7 @@ def resume(
     Raises
     ------
     InputError
-        If there is none, or as `run_to_file`.
+        If there is none, or as `lintrans.store.run_to_file`.
     """
     journal = Journal.open(Path(path))
     journal.force |= force

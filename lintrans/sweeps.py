@@ -84,7 +84,7 @@ class Sweep(Grid):
     Attributes
     ----------
     result : type
-        Kind of `Result` the sweep gives.
+        Kind of result the sweep gives.
     """
 
     result: ClassVar[type[Result]]
