@@ -209,6 +209,11 @@ class PhaseSweep(Sweep):
         names = ("start", "start_axis", "n_transient", "n_steps", "max_period")
         return {name: getattr(self, name) for name in names}
 
+    def tally(self, arrays: Arrays) -> dict[str, int]:
+        """Cells by regime."""
+        codes, n_cells = np.unique(arrays["regime"], return_counts=True)
+        return {Regime(int(code)).label: int(n) for code, n in zip(codes, n_cells, strict=True)}
+
     def compute(self, *place: slice) -> Arrays:
         """Evidence and verdicts on a rectangle of the grid."""
         rows, columns = place

@@ -144,7 +144,7 @@ def gather_evidence(
     n_threads
         Threads to use, all cores by default. Results do not depend on it.
     progress
-        Called with (cells done, cells in all).
+        Called with (cells done, cells in all, counts by regime where verdicts are computed).
 
     Raises
     ------

@@ -13,7 +13,8 @@ import itertools
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -27,7 +28,7 @@ from lintrans.normal_form import probe_start
 from lintrans.results import Result, Variable
 
 Arrays = dict[str, NDArray[Any]]
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, Mapping[str, int]], None]  # cells done, cells in all, what was found
 CELLS_PER_TILE = 4096
 STEPS_PER_TILE = 2**26  # of all its cells: a fraction of a second, so that Ctrl-C and progress are prompt
 MAX_BYTES = 2 * 1024**3
@@ -66,6 +67,11 @@ class Grid(ABC):
     @abstractmethod
     def compute(self, *place: slice) -> Arrays:
         """Arrays on a rectangle of the grid; the axes of the grid come first."""
+
+    def tally(self, arrays: Arrays) -> dict[str, int]:
+        """Count what was found on a tile, by name, to be shown while the sweep runs."""
+        del arrays
+        return {}
 
     def tiles(self) -> Iterator[Tile]:
         """Tiles in the order of the grid: several whole rows each, or a part of one."""
@@ -129,13 +135,16 @@ def run(
 ) -> None:
     """Compute every tile that is not ``done`` and give it to ``collect``, from this thread, in any order.
 
-    ``progress`` is called from this thread with (cells done, cells in all). Ctrl-C, or an exception of
-    either callback, stops after the tiles being worked on.
+    ``progress`` is called from this thread with (cells done, cells in all, what this run found so far by
+    name), the first time before any work. Ctrl-C, or an exception of either callback, stops after the tiles
+    being worked on.
     """
     n_threads = os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=1024)
-    total = math.prod(grid.shape)
+    total, found = math.prod(grid.shape), Counter[str]()
     todo = (tile for tile in grid.tiles() if tile.number not in done)
     n_done = sum(tile.n_cells for tile in grid.tiles() if tile.number in done) if done else 0
+    if progress:
+        progress(n_done, total, found)
     with ThreadPoolExecutor(n_threads) as pool:
         pending: dict[Future[Arrays], Tile] = {}
         try:
@@ -145,11 +154,12 @@ def run(
                 if not pending:
                     return
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    tile = pending.pop(future)
-                    collect(tile, future.result())
+                    tile, arrays = pending.pop(future), future.result()
+                    collect(tile, arrays)
                     n_done += tile.n_cells
+                    found.update(grid.tally(arrays))
                 if progress:
-                    progress(n_done, total)
+                    progress(n_done, total, found)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -319,10 +319,10 @@ def test_settings_from_elsewhere_cannot_send_control_characters_to_the_terminal(
 
 def test_progress_is_on_standard_error(run, monkeypatch):
     monkeypatch.setattr(answers, "SECONDS_BETWEEN_LINES", 0.0)
-    words = ["--mu", "0.1:2:4100", "--n-transient", "128", "--n-samples", "1", "--output", "b.h5"]
+    words = ["--mu", "0.1:2:20000", "--n-transient", "128", "--n-samples", "1", "--output", "b.h5"]
     code, out, err = run("bifurcation", *words)
     assert code == 0 and "cells" not in out
-    assert re.match(r"bifurcation: \d+ of 4100 cells, \d+ s left\n", err)
+    assert re.match(r"bifurcation: \d+ of 20000 cells, \S+ steps/s, \d+ s left\n", err)
     assert run("bifurcation", *words, "--json", "--force")[2] == ""
 
 
@@ -335,9 +335,22 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     with answers.progress("phase diagram", quiet=False) as report:
-        report(1, 4)
-        report(4, 4)
-    assert "phase diagram" in stream.getvalue() and "4/4" in stream.getvalue()
+        report(0, 4, {})
+        report(1, 4, {"chaotic": 1})
+        report(4, 4, {"chaotic": 3, "monotone": 1})
+    shown = stream.getvalue()
+    assert all(part in shown for part in ("phase diagram", "4/4", "cells/s, chaotic 3, monotone 1"))
+
+
+def test_progress_says_when_it_compiles_and_counts_regimes(run, monkeypatch):
+    monkeypatch.setattr(answers, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(answers, "SECONDS_UNTIL_COMPILING", 0.0)
+    words = ["--mu", "0.1:2:200", "--scales", "0.5:1:50", "--n-transient", "128", "--output", "p.h5"]
+    err = run("phase-diagram", *words)[2].splitlines()
+    assert err[0] == "phase diagram: compiling, as the first run after installation does"
+    counts = dict(re.findall(r"(\w+) (\d+)(?:,|$)", err[-1].partition("left, ")[2]))
+    done = int(re.search(r": (\d+) of 10000 cells", err[-1]).group(1))
+    assert sum(map(int, counts.values())) == done and "monotone" in counts
 
 
 # As a process of its own

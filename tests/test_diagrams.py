@@ -241,7 +241,7 @@ def test_boundaries_of_a_sweep_lie_at_the_landmarks():
 def test_progress_rises_to_the_total(sweep):
     calls = []
     n = 2 * sweeps.CELLS_PER_TILE + 3
-    sweep(np.linspace(0.1, 2, n), progress=lambda done, total: calls.append((done, total)))
+    sweep(np.linspace(0.1, 2, n), progress=lambda done, total, _: calls.append((done, total)))
     done = [d for d, _ in calls]
     assert done == sorted(set(done)) and done[-1] == n and {t for _, t in calls} == {n}
 

@@ -97,7 +97,7 @@ def stopped_after(n, sweep, path, error=Stop, **options):
 
     def progress(*_):
         calls.append(1)
-        if len(calls) == n:
+        if len(calls) == n + 1:  # once before any work
             raise error
 
     with pytest.raises((error, LintransError)) as raised:

@@ -6,11 +6,14 @@ import contextlib
 import json
 import math
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_UNTIL_COMPILING = 2.0  # without a first tile, which takes a fraction of a second
+Report = Callable[..., None]
 
 
 def complain(message: str) -> None:
@@ -37,52 +40,95 @@ def table(rows: list[tuple[str, ...]]) -> None:
 
 
 @contextlib.contextmanager
-def progress(label: str, *, quiet: bool, unit: str = "cells") -> Iterator[Callable[[int, int], None] | None]:
-    """Show progress of a sweep on standard error: a bar on a terminal, else a line now and then."""
+def progress(
+    label: str, *, quiet: bool, unit: str = "cells", steps_per_cell: int | None = None
+) -> Iterator[Report | None]:
+    """Show progress of a sweep on standard error: a bar on a terminal, else a line now and then.
+
+    The report it gives is called with what is done, what there is in all, and counts of what was found. The
+    rate is in map steps where it is known how many a cell takes; steps after an escape count as done.
+    """
     if quiet:
         yield None
-    elif sys.stderr.isatty():
-        with _bar(label, unit) as report:
-            yield report
-    else:
-        yield _lines(label, unit)
+        return
+    pace = _Pace(label, unit, steps_per_cell)
+    with _bar(pace) if sys.stderr.isatty() else _lines(pace) as report:
+        yield report
+
+
+class _Pace:
+    """How fast the work goes, and how long it will take."""
+
+    def __init__(self, label: str, unit: str, steps_per_cell: int | None) -> None:
+        self.label, self.unit, self.steps_per_cell = label, unit, steps_per_cell
+        self.began = time.monotonic()
+        self.first: int | None = None  # done before this run, if it goes on with an older one
+
+    def note(self, done: int) -> float:
+        """Take what is done into account; returns the time."""
+        self.first = done if self.first is None else self.first
+        return time.monotonic()
+
+    def rate(self, done: int, *, now: float) -> str:
+        """Units or map steps per second since the beginning."""
+        per_second = (done - (self.first or 0)) / max(now - self.began, 1e-9)
+        if self.steps_per_cell is None:
+            return f"{per_second:,.0f} {self.unit}/s"
+        return f"{per_second * self.steps_per_cell:.2g} steps/s"
+
+    def seconds_left(self, done: int, total: int, *, now: float) -> float:
+        """Seconds until the end at the rate so far."""
+        return (now - self.began) / max(done - (self.first or 0), 1) * (total - done)
 
 
 @contextlib.contextmanager
-def _bar(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(pace: _Pace) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
-    with Progress(
-        *columns,
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task(label, total=None, rate="compiling")
-        began = time.monotonic()
+    columns = (TextColumn(pace.label), BarColumn(), MofNCompleteColumn(), TextColumn(pace.unit))
+    note = TextColumn("{task.fields[note]}")
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), note, console=console, transient=True) as bar:
+        task = bar.add_task(pace.label, total=None, note="compiling, if this is the first run")
 
-        def report(done: int, total: int) -> None:
-            rate = done / max(time.monotonic() - began, 1e-9)
-            bar.update(task, completed=done, total=total, rate=f"{rate:,.0f}/s")
+        def report(done: int, total: int, found: Mapping[str, int] | None = None) -> None:
+            now = pace.note(done)
+            if done != pace.first:
+                bar.update(task, note=f"{pace.rate(done, now=now)}{_counts(found)}")
+            bar.update(task, completed=done, total=total)
 
         yield report
 
 
-def _lines(label: str, unit: str) -> Callable[[int, int], None]:
-    began = last = time.monotonic()
+@contextlib.contextmanager
+def _lines(pace: _Pace) -> Iterator[Report]:
+    last = pace.began
+    compiling = f"{pace.label}: compiling, as the first run after installation does"
+    alarm = threading.Timer(SECONDS_UNTIL_COMPILING, lambda: print(compiling, file=sys.stderr, flush=True))
+    alarm.daemon = True
+    alarm.start()
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int, found: Mapping[str, int] | None = None) -> None:
         nonlocal last
-        now = time.monotonic()
+        now = pace.note(done)
+        if done == pace.first:
+            return
+        alarm.cancel()
         if now - last >= SECONDS_BETWEEN_LINES and done < total:
             last = now
-            left = (now - began) / done * (total - done)
-            print(f"{label}: {done} of {total} {unit}, {left:.0f} s left", file=sys.stderr)
+            left = f"{pace.rate(done, now=now)}, {pace.seconds_left(done, total, now=now):.0f} s left"
+            print(f"{pace.label}: {done} of {total} {pace.unit}, {left}{_counts(found)}", file=sys.stderr)
 
-    return report
+    try:
+        yield report
+    finally:
+        alarm.cancel()
+
+
+def _counts(found: Mapping[str, int] | None) -> str:
+    """Counts by name, after a comma."""
+    return "".join(f", {name} {n}" for name, n in sorted((found or {}).items()))
 
 
 def _plain(value: Any) -> Any:

@@ -64,7 +64,7 @@ def run(sweep: Sweep, files: Files, problem: Problem, weights: Weights, *, label
     from lintrans.store import load, run_to_file
 
     assert files.output is not None  # `sweep_files` has filled it in
-    with progress(label, quiet=files.quiet or json) as report:
+    with progress(label, quiet=files.quiet or json, steps_per_cell=sweep.steps_per_cell) as report:
         context = _context(problem, weights)
         run_to_file(sweep, files.output, context=context, force=files.force, progress=report)
     return load(files.output)
