@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -109,6 +110,10 @@ class LyapunovSweep(Sweep):
     def axes(self) -> Arrays:
         """Values of mu, and learning rates if there is a prompt."""
         return {"mu": self.mu} | step_sizes(self.mu, self.unit_step_size)
+
+    def left_out(self) -> Container[str]:
+        """Learning rates, if there is no prompt."""
+        return () if self.unit_step_size is not None else ("step_size",)
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `lyapunov_exponents`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -184,6 +185,10 @@ class BifurcationSweep(Sweep):
         """Values of mu, numbers of the samples, and learning rates if there is a prompt."""
         axes = {"mu": self.mu, "sample": np.arange(self.n_samples)}
         return axes | step_sizes(self.mu, self.unit_step_size)
+
+    def left_out(self) -> Container[str]:
+        """Learning rates, if there is no prompt."""
+        return () if self.unit_step_size is not None else ("step_size",)
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `bifurcation_diagram`."""

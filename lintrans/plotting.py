@@ -22,16 +22,17 @@ from numpy.typing import NDArray
 from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError
 from lintrans.exponents import LyapunovExponents
-from lintrans.normal_form import critical_mu, from_modes
+from lintrans.normal_form import critical_mu
 from lintrans.orbits import BifurcationDiagram, Orbit
 from lintrans.phase import PhaseDiagram
-from lintrans.regimes import Regime
+from lintrans.regimes import Evidence, Regime
 from lintrans.results import Result
 from lintrans.store import replacing
 from lintrans.verification import Verification
 
 FloatArray = NDArray[np.float64]
 WIDTH = 3.5  # inches
+MAX_CELLS_DRAWN = 3000  # along an axis: more than the pixels there are
 FORMATS = (".png", ".pdf", ".svg")
 STYLE: Any = {
     "font.size": 7,
@@ -110,14 +111,16 @@ def check_figure_path(path: str | os.PathLike[str]) -> None:
 
 
 def _draw_phase_diagram(result: PhaseDiagram) -> Figure:
-    return _draw_phase_line(result) if result.start.size == 1 else _draw_phase_plane(result)
+    if result.start.size == 1 and result.evidence is not None:
+        return _draw_phase_line(result, result.evidence)
+    return _draw_phase_plane(result)
 
 
-def _draw_phase_line(result: PhaseDiagram) -> Figure:
+def _draw_phase_line(result: PhaseDiagram, e: Evidence) -> Figure:
     """Loss, exponents and regimes over mu, one under the other."""
     figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
     loss, exponents, strip = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 0.7))
-    e, mu = result.evidence, result.mu
+    mu = result.mu
     floor = 1e-16
     low, mean, high = (np.maximum(x[:, 0], floor) for x in (e.loss_low, e.loss_mean, e.loss_high))
     loss.fill_between(mu, low, high, color="0.75", lw=0, label="range", rasterized=True)
@@ -140,12 +143,13 @@ def _draw_phase_plane(result: PhaseDiagram) -> Figure:
     """Regimes over mu and the starts, with the edge of the ellipse from its closed form."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
-    _regime_mesh(axes, result.mu, result.start, result.regime)
-    u, v = from_modes(result.mu[:, None], result.evidence.start_a, result.evidence.start_b)
-    beyond = result.mu[:, None] - critical_mu(u, v)
+    rows, columns = (slice(None, None, -(-n // MAX_CELLS_DRAWN)) for n in result.regime.shape)
+    mu, start = result.mu[rows], result.start[columns]
+    _regime_mesh(axes, mu, start, result.regime[rows, columns])
+    beyond = mu[:, None] - critical_mu(*result.starts(rows, columns))
     has_edge = min(beyond.shape) > 1 and bool(beyond.min() < 0 < beyond.max())
     if has_edge:
-        axes.contour(result.mu, result.start, beyond.T, levels=[0.0], **EDGE)
+        axes.contour(mu, start, beyond.T, levels=[0.0], **EDGE)
     name = result.settings["start_axis"]
     text = {"scale": "scale of the initial weights", "imbalance": "imbalance $u^2-v^2$ of the start"}[name]
     axes.set(ylabel=text)

@@ -147,7 +147,11 @@ class Result:
                 values.setdefault(slot.field, {})[slot.name] = array
         for f in fields(cls):
             if f.metadata.get("parts"):
-                values[f.name] = f.metadata["parts"](**values[f.name])
+                held = values[f.name]
+                missing = [name for name, array in held.items() if array is None]
+                if missing and len(missing) < len(held):
+                    raise InputError(f"array {missing[0]!r} must be there, got none; compute the file again")
+                values[f.name] = None if missing else f.metadata["parts"](**held)
         software = {} if versions is None else {"versions": versions}  # by default today's
         result = cls(**values, settings=settings, **software)
         result.check()

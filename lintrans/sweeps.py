@@ -103,6 +103,10 @@ class Sweep(Grid):
     def axes(self) -> Arrays:
         """Arrays of the result that are known beforehand; `compute` gives all others."""
 
+    def left_out(self) -> Container[str]:
+        """Names of optional arrays of the result that this sweep does not compute."""
+        return ()
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Settings of the result."""
@@ -111,7 +115,7 @@ class Sweep(Grid):
     def n_bytes(self) -> int:
         """Bytes of all arrays of the result."""
         sizes = {name: values.size for name, values in self.axes().items()}
-        slots = (slot for slot in self.result.slots() if slot.name in sizes or not slot.optional)
+        slots = [slot for slot in self.result.slots() if slot.field not in self.left_out()]
         return sum(slot.dtype.itemsize * math.prod(sizes[name] for name in slot.dims) for slot in slots)
 
     def finish(self, arrays: Arrays) -> Result:

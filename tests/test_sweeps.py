@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans import journal, store, sweeps
+from lintrans import journal, normal_form, store, sweeps
 from lintrans.cli import main
 from lintrans.errors import LintransError
 from lintrans.exponents import lyapunov_sweep
 from lintrans.journal import Journal, journal_path
 from lintrans.orbits import bifurcation_sweep
 from lintrans.phase import phase_sweep
+from lintrans.plotting import plot
 
 COUNTS = {"n_transient": 256, "n_steps": 256}
 START = (  # shells may have turned Ctrl-C off
@@ -32,12 +33,10 @@ COMMAND = [
 ]
 
 
-def small(kind):
+def small(kind, **options):
     mus = np.linspace(0.05, 2.1, 300)
     if kind == "phase":
-        return phase_sweep(
-            mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, unit_step_size=0.1
-        )
+        return phase_sweep(mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, **options)
     if kind == "lyapunov":
         return lyapunov_sweep(mus, **COUNTS)
     return bifurcation_sweep(mus, start=(0.5, 0.4), n_transient=100, n_samples=37)
@@ -86,6 +85,37 @@ def test_tiles_cover_the_grid_once(tiny_tiles):
             numbers.append(tile.number)
             assert covered[tile.place].size == tile.n_cells <= 64
         assert (covered == 1).all() and numbers == list(range(len(numbers)))
+
+
+def test_verdicts_only_are_those_of_the_evidence_in_less_room(tmp_path, tiny_tiles):
+    full, lean = (sweeps.compute(small("phase", verdicts_only=only)) for only in (False, True))
+    assert np.array_equal(full.regime, lean.regime) and lean.evidence is None
+    found = store.load(store.run_to_file(small("phase", verdicts_only=True), tmp_path / "x.h5"))
+    assert np.array_equal(full.regime, found.regime) and found.evidence is None
+    assert small("phase", verdicts_only=True).n_bytes < small("phase").n_bytes / 50
+    plot(found)
+
+
+def test_starts_are_those_the_evidence_began_from():
+    result = sweeps.compute(small("phase", unit_step_size=0.1))
+    a, b = normal_form.to_modes(result.mu[:, None], *result.starts(slice(None), slice(None)))
+    assert np.array_equal(a, result.evidence.start_a) and np.array_equal(b, result.evidence.start_b)
+
+
+def test_memory_does_not_grow_with_the_grid(tmp_path):
+    """Two million cells more cost two megabytes of file, and no memory but that of a few tiles."""
+    code = (
+        "import sys, resource, numpy as np\nfrom lintrans import store, phase\n"
+        "sweep = phase.phase_sweep(np.linspace(0.1, 3, int(sys.argv[1])), scales=np.linspace(1, 3, 1000),\n"
+        "    n_transient=1, n_steps=1, max_period=1, verdicts_only=True)\n"
+        "store.run_to_file(sweep, sys.argv[2])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for n in (100, 2000):
+        words = [sys.executable, "-c", code, str(n), tmp_path / f"{n}.h5"]
+        peaks.append(int(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
+    assert peaks[1] < peaks[0] + 40_000  # kB; all evidence of the second would be 320,000
 
 
 class Stop(Exception):

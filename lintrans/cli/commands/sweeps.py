@@ -28,6 +28,9 @@ def phase_diagram(
     n_transient: Transient = 4096,
     n_steps: NSteps = 12288,
     max_period: Annotated[int, typer.Option(help="Longest period looked for.")] = 64,
+    verdicts_only: Annotated[
+        bool, typer.Option("--verdicts-only", help="Keep no evidence: 1 byte a cell, not 161.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Draw the regime over mu or the learning rate, in one parameter or two."""
@@ -40,7 +43,14 @@ def phase_diagram(
         if text
     }
     files = outputs.sweep_files(files, "phase_diagram", json=json)
-    sweep = phase_sweep(**grid, **second, n_transient=n_transient, n_steps=n_steps, max_period=max_period)
+    sweep = phase_sweep(
+        **grid,
+        **second,
+        n_transient=n_transient,
+        n_steps=n_steps,
+        max_period=max_period,
+        verdicts_only=verdicts_only,
+    )
     result = outputs.run(sweep, files, problem, weights, label="phase diagram", json=json)
     _answer(result, files, json=json)
 
