@@ -192,6 +192,14 @@ def _locate(mu, a, b, last, n_done, n_steps):
     return np.inf, rise
 
 
+@_inline
+def _has_event(seen, events, j):
+    """Whether a window shows that orbit j of a block escaped, or rose for the first time."""
+    escapes = not seen[_SQUARES, j] <= ESCAPED * ESCAPED
+    rises = (seen[_RISE, j] > RISE_FLOOR) & (events[_RISE_STEP, j] == np.inf)
+    return (escapes | rises) & (events[_ESCAPE_STEP, j] == np.inf)
+
+
 @_compile
 def _observe(balanced, measuring, watching, mu, a, b, seen, products, before, events, n_done):
     """WINDOW steps of a block; writes the steps of first escapes and rises into ``events``."""
@@ -208,12 +216,10 @@ def _observe(balanced, measuring, watching, mu, a, b, seen, products, before, ev
         _guard(balanced, mu, a, b, seen, products)
     n_events = 0
     for j in range(BLOCK):
-        escapes = (not seen[_SQUARES, j] <= ESCAPED * ESCAPED) & (events[_ESCAPE_STEP, j] == np.inf)
-        rises = (seen[_RISE, j] > RISE_FLOOR) & (events[_RISE_STEP, j] == np.inf)
-        n_events += escapes | rises
+        n_events += _has_event(seen, events, j)
     if n_events > 0:
         for j in range(BLOCK):
-            if events[_ESCAPE_STEP, j] == np.inf:
+            if _has_event(seen, events, j):
                 escape, rise = _locate(mu[j], before[0, j], before[1, j], before[2, j], n_done, WINDOW)
                 events[_ESCAPE_STEP, j] = escape
                 events[_RISE_STEP, j] = min(events[_RISE_STEP, j], rise)
