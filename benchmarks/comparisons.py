@@ -178,7 +178,7 @@ def evidence():
     )
     n_steps = np.minimum(escapes, sum(problems.EVIDENCE_STEPS)).sum()  # an orbit ends where it escapes
     cost = {"n_steps": n_steps, "n_multiply_adds": PLANE}
-    work = "full regime evidence, 256 x 256 cells x 4000 steps"
+    work = "full regime evidence, 32 of 2048 rows of 2048 cells x 4000 steps"
     return [limit_row(work, times["kernel"], times["peak"], **cost, target=0.15)]
 
 
@@ -197,7 +197,7 @@ def threads_iterating():
 def threads_of_evidence():
     mu, a, b = problems.evidence_grid()
     counts = *problems.EVIDENCE_STEPS, *problems.EVIDENCE_SEARCH
-    work = "full regime evidence, 256 x 256 cells"
+    work = "full regime evidence, 32 of 2048 rows of 2048 cells"
     return _threads(work, lambda i: kernels.evidence(mu[i], a[i], b[i], *counts), mu.size)
 
 
