@@ -113,7 +113,7 @@ class Journal:
         try:
             journal._read_header()
         except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-            journal.close()
+            journal._file.close()  # what cannot be read is not ours to remove
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not a readable sweep; remove it and begin again") from None

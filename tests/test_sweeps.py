@@ -202,13 +202,16 @@ def test_foreign_files_are_no_sweeps(tmp_path, content):
     journal_path(tmp_path / "x.h5").write_bytes(content)
     with pytest.raises(lt.InputError, match="not a readable sweep"):
         store.resume(tmp_path / "x.h5")
+    assert journal_path(tmp_path / "x.h5").read_bytes() == content
 
 
 def test_other_versions_are_refused(tmp_path, tiny_tiles, monkeypatch):
     stopped_after(2, small("phase"), tmp_path / "x.h5")
     monkeypatch.setattr(journal, "versions", lambda: {"numpy": "9.9"})
+    kept = journal_path(tmp_path / "x.h5").read_bytes()
     with pytest.raises(lt.InputError, match="versions"):
         store.resume(tmp_path / "x.h5")
+    assert journal_path(tmp_path / "x.h5").read_bytes() == kept
 
 
 def test_results_too_large_to_be_read_again_are_refused_before_any_work(tmp_path):
