@@ -111,9 +111,9 @@ def check_figure_path(path: str | os.PathLike[str]) -> None:
 
 
 def _draw_phase_diagram(result: PhaseDiagram) -> Figure:
-    if result.start.size == 1 and result.evidence is not None:
-        return _draw_phase_line(result, result.evidence)
-    return _draw_phase_plane(result)
+    if result.start.size > 1:
+        return _draw_phase_plane(result)
+    return _draw_regimes(result) if result.evidence is None else _draw_phase_line(result, result.evidence)
 
 
 def _draw_phase_line(result: PhaseDiagram, e: Evidence) -> Figure:
@@ -128,15 +128,29 @@ def _draw_phase_line(result: PhaseDiagram, e: Evidence) -> Figure:
     loss.set(yscale="log", ylim=(floor / 3, 30), ylabel="final loss\n" r"$(uv-1)^2/2$")
     loss.legend(loc="lower right", fontsize=6)
     _draw_exponents(exponents, mu, e.along[:, 0], e.transverse[:, 0])
-    _regime_mesh(strip, mu, np.array([0.0]), result.regime)
+    _mark_landmarks((loss, exponents), mu)
+    _draw_strip(strip, result)
+    return figure
+
+
+def _draw_regimes(result: PhaseDiagram) -> Figure:
+    """Regimes over mu alone, where no evidence was kept."""
+    figure = Figure(figsize=(WIDTH, 1.9), layout="constrained")
+    strip = figure.subplots()
+    _mark_landmarks((strip,), result.mu)
+    _draw_strip(strip, result)
+    return figure
+
+
+def _draw_strip(strip: Axes, result: PhaseDiagram) -> None:
+    """Regimes of a single start as a coloured strip over mu, with their legend below."""
+    _regime_mesh(strip, result.mu, np.array([0.0]), result.regime)
     strip.set(yticks=[])
     strip.set_ylabel("regime", rotation=0, ha="right", va="center")
     handles = _regime_handles(result)
     ncols = 5 if len(handles) <= 5 else 4
-    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, **LEGEND)
-    _mark_landmarks((loss, exponents), mu)
+    strip.figure.legend(handles=handles, loc="outside lower center", ncols=ncols, **LEGEND)
     _label_mu(strip, result)
-    return figure
 
 
 def _draw_phase_plane(result: PhaseDiagram) -> Figure:

@@ -93,7 +93,9 @@ def test_verdicts_only_are_those_of_the_evidence_in_less_room(tmp_path, tiny_til
     found = store.load(store.run_to_file(small("phase", verdicts_only=True), tmp_path / "x.h5"))
     assert np.array_equal(full.regime, found.regime) and found.evidence is None
     assert small("phase", verdicts_only=True).n_bytes < small("phase").n_bytes / 50
-    plot(found)
+    assert plot(found).axes[0].get_ylabel() == "scale of the initial weights"
+    line = lt.phase_diagram([0.5, 0.9, 1.1], verdicts_only=True)
+    assert plot(line).axes[0].get_ylabel() == "regime"  # and no axis of starts that were not computed
 
 
 def test_starts_are_those_the_evidence_began_from():
