@@ -34,6 +34,10 @@ class StorageError(LintransError, OSError):
     """A file cannot be written: a full disk, a limit, a device that is gone."""
 
 
+class ExecutorError(LintransError):
+    """Work could not go on where it was sent: a lost scheduler, workers that die or that differ from us."""
+
+
 class Interrupted(LintransError):
     """A sweep was stopped by Ctrl-C; the message says how to go on with it."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans import kernels, normal_form
+from lintrans.executors import Threads
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, checked_unit, compute, mu_axis, step_sizes
@@ -56,7 +57,7 @@ def lyapunov_exponents(
     sweep = lyapunov_sweep(
         mus, start=start, n_transient=n_transient, n_steps=n_steps, unit_step_size=unit_step_size
     )
-    result: LyapunovExponents = compute(sweep, n_threads=n_threads, progress=progress)
+    result: LyapunovExponents = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
 
 

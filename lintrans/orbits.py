@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans import kernels, normal_form
 from lintrans.errors import count, finite, positive
+from lintrans.executors import Threads
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
 
@@ -131,7 +132,7 @@ def bifurcation_diagram(
         mus, start=start, n_transient=n_transient, n_samples=n_samples, unit_step_size=unit_step_size
     )
     check_memory("the samples", 2 * 8 * sweep.mu.size * sweep.n_samples)
-    result: BifurcationDiagram = compute(sweep, n_threads=n_threads, progress=progress)
+    result: BifurcationDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans import normal_form
 from lintrans.errors import InputError, increasing, short
+from lintrans.executors import Threads
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts, Evidence, Regime, classify, measure
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
@@ -142,7 +143,7 @@ def phase_diagram(
         verdicts_only=verdicts_only,
     )
     check_memory("the grid", sweep.n_bytes)
-    result: PhaseDiagram = compute(sweep, n_threads=n_threads, progress=progress)
+    result: PhaseDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
 
 

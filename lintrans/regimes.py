@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans import kernels, normal_form
 from lintrans.errors import InputError, count, finite_array, positive
+from lintrans.executors import Threads
 from lintrans.sweeps import Arrays, Grid, Progress, collect
 
 FloatArray = NDArray[np.float64]
@@ -166,7 +167,7 @@ def gather_evidence(
         positive("mu", mus[mus <= 0][0])
     a, b = normal_form.to_modes(mus, us, vs)
     cells = _Cells(mus, a, b, Counts.checked(n_transient, n_steps, max_period))
-    columns = collect(cells, n_threads=n_threads, progress=progress)
+    columns = collect(cells, executor=Threads(n_threads), progress=progress)
     return Evidence(**columns).reshape(*grid[0].shape)
 
 

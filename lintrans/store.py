@@ -30,7 +30,8 @@ import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase
 import lintrans.verification  # noqa: F401  each import registers its kind of result
-from lintrans.errors import InputError, Interrupted, StorageError, short
+from lintrans.errors import ExecutorError, InputError, Interrupted, StorageError, short
+from lintrans.executors import Executor
 from lintrans.journal import Journal, output_path
 from lintrans.results import Result, Variable, versions
 from lintrans.sweeps import Progress, Sweep, run
@@ -112,7 +113,7 @@ def run_to_file(
     *,
     context: dict[str, Any] | None = None,
     force: bool = False,
-    n_threads: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Compute a sweep into a result file, tile by tile; memory does not grow with the grid.
@@ -130,7 +131,7 @@ def run_to_file(
         Settings to add to those of the sweep.
     force
         Replace a result file, and drop an unfinished sweep, of that name.
-    n_threads, progress
+    executor, progress
         As in `lintrans.sweeps.run`.
 
     Raises
@@ -140,6 +141,8 @@ def run_to_file(
         on it; or if the result would be too large to be read again.
     StorageError
         If a tile cannot be written.
+    ExecutorError
+        If the executor cannot go on.
     Interrupted
         After Ctrl-C, if a tile was finished.
     """
@@ -150,14 +153,14 @@ def run_to_file(
             f"got {sweep.n_bytes / 1024**3:.3g} GiB; choose smaller counts"
         )
     journal = Journal.create(path, sweep, context or {}, force=force)
-    return _complete(journal, n_threads=n_threads, progress=progress)
+    return _complete(journal, executor=executor, progress=progress)
 
 
 def resume(
     path: str | os.PathLike[str],
     *,
     force: bool = False,
-    n_threads: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Go on with an unfinished sweep, by the name of its result file or of its journal.
@@ -169,21 +172,24 @@ def resume(
     """
     journal = Journal.open(Path(path))
     journal.force |= force
-    return _complete(journal, n_threads=n_threads, progress=progress)
+    return _complete(journal, executor=executor, progress=progress)
 
 
-def _complete(journal: Journal, *, n_threads: int | None, progress: Progress | None) -> Path:
+def _complete(journal: Journal, *, executor: Executor | None, progress: Progress | None) -> Path:
     """Compute the tiles that are missing, then write the result file and drop the journal."""
     sweep, done, path = journal.sweep, journal.done, output_path(journal.path)
     try:
-        run(sweep, journal.append, done=frozenset(done), n_threads=n_threads, progress=progress)
+        run(sweep, journal.append, done=frozenset(done), executor=executor, progress=progress)
         _assemble(journal, path)
         journal.remove()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ExecutorError) as error:
         if not done:
             raise
         part = len(done) / sum(1 for _ in sweep.tiles())
-        raise Interrupted(f"stopped at {part:.0%}; lintrans resume {path} goes on") from None
+        goes_on = f"stopped at {part:.0%}; lintrans resume {path} goes on"
+        if isinstance(error, ExecutorError):
+            raise ExecutorError(f"{error}; {goes_on}") from None
+        raise Interrupted(goes_on) from None
     finally:
         journal.close()
     return path

@@ -1,28 +1,28 @@
-"""Sweeps: a grid of cells, cut into tiles, computed by threads, collected tile by tile.
+"""Sweeps: a grid of cells, cut into tiles, computed by an executor, collected tile by tile.
 
 A `Grid` says what the cells are and computes any rectangle of them, a `Sweep` also what result they make;
-`run` hands the tiles to threads (the kernels release the interpreter lock) and every finished tile to a
-collector; `compute` collects them in memory.
-A cell's result depends on nothing but the cell: neither the number of threads nor the tiling changes a bit
+`run` hands the tiles to an executor (`lintrans.executors`) and every finished tile to a collector;
+`compute` collects them in memory.
+A cell's result depends on nothing but the cell: neither where it is computed nor the tiling changes a bit
 of it. Only the tiles being worked on exist at any time, so that memory does not grow with the grid.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite_array, increasing, positive
+from lintrans.errors import InputError, finite_array, increasing, positive
+from lintrans.executors import Executor, Threads
 from lintrans.kernels import BLOCK
 from lintrans.normal_form import probe_start
 from lintrans.results import Result, Variable
@@ -67,6 +67,10 @@ class Grid(ABC):
     @abstractmethod
     def compute(self, *place: slice) -> Arrays:
         """Arrays on a rectangle of the grid; the axes of the grid come first."""
+
+    def compute_tile(self, tile: Tile) -> Arrays:
+        """Arrays on a tile."""
+        return self.compute(*tile.place)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Count what was found on a tile, by name, to be shown while the sweep runs."""
@@ -134,42 +138,30 @@ def run(
     collect: Callable[[Tile, Arrays], None],
     *,
     done: Container[int] = (),
-    n_threads: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Compute every tile that is not ``done`` and give it to ``collect``, from this thread, in any order.
 
     ``progress`` is called from this thread with (cells done, cells in all, what this run found so far by
     name), the first time before any work. Ctrl-C, or an exception of either callback, stops after the tiles
-    being worked on.
+    being worked on. Without an ``executor`` the tiles are computed by threads, one per core.
     """
-    n_threads = os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=1024)
     total, found = math.prod(grid.shape), Counter[str]()
     todo = (tile for tile in grid.tiles() if tile.number not in done)
     n_done = sum(tile.n_cells for tile in grid.tiles() if tile.number in done) if done else 0
     if progress:
         progress(n_done, total, found)
-    with ThreadPoolExecutor(n_threads) as pool:
-        pending: dict[Future[Arrays], Tile] = {}
-        try:
-            while True:
-                for tile in itertools.islice(todo, 2 * n_threads - len(pending)):
-                    pending[pool.submit(grid.compute, *tile.place)] = tile
-                if not pending:
-                    return
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    tile, arrays = pending.pop(future), future.result()
-                    collect(tile, arrays)
-                    n_done += tile.n_cells
-                    found.update(grid.tally(arrays))
-                if progress:
-                    progress(n_done, total, found)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with contextlib.closing((executor or Threads()).map(grid.compute_tile, todo)) as computed:
+        for tile, arrays in computed:
+            collect(tile, arrays)
+            n_done += tile.n_cells
+            found.update(grid.tally(arrays))
+            if progress:
+                progress(n_done, total, found)
 
 
-def collect(grid: Grid, *, n_threads: int | None = None, progress: Progress | None = None) -> Arrays:
+def collect(grid: Grid, *, executor: Executor | None = None, progress: Progress | None = None) -> Arrays:
     """All arrays of a grid, in memory."""
     arrays: Arrays = {}
 
@@ -181,13 +173,13 @@ def collect(grid: Grid, *, n_threads: int | None = None, progress: Progress | No
                 arrays[name] = np.empty(shape, values.dtype)
             arrays[name][tile.place] = values
 
-    run(grid, place, n_threads=n_threads, progress=progress)
+    run(grid, place, executor=executor, progress=progress)
     return arrays
 
 
-def compute(sweep: Sweep, *, n_threads: int | None = None, progress: Progress | None = None) -> Any:
+def compute(sweep: Sweep, *, executor: Executor | None = None, progress: Progress | None = None) -> Any:
     """Result of a sweep, in memory."""
-    return sweep.finish(collect(sweep, n_threads=n_threads, progress=progress))
+    return sweep.finish(collect(sweep, executor=executor, progress=progress))
 
 
 def _pieces(n: int, size: int) -> Iterator[slice]:

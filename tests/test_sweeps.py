@@ -16,6 +16,7 @@ import lintrans as lt
 from lintrans import journal, normal_form, store, sweeps
 from lintrans.cli import main
 from lintrans.errors import LintransError
+from lintrans.executors import Threads
 from lintrans.exponents import lyapunov_sweep
 from lintrans.journal import Journal, journal_path
 from lintrans.orbits import bifurcation_sweep
@@ -55,7 +56,7 @@ def tiny_tiles(monkeypatch):
 def test_the_file_holds_what_is_computed_in_memory(tmp_path, tiny_tiles, kind, n_threads):
     sweep = small(kind)
     path = store.run_to_file(
-        sweep, tmp_path / "x.h5", context={"problem": {"data": "d.csv"}}, n_threads=n_threads
+        sweep, tmp_path / "x.h5", context={"problem": {"data": "d.csv"}}, executor=Threads(n_threads)
     )
     found, expected = store.load(path), sweeps.compute(sweep)
     for one, other in zip(found.variables(), expected.variables(), strict=True):
@@ -133,7 +134,7 @@ def stopped_after(n, sweep, path, error=Stop, **options):
             raise error
 
     with pytest.raises((error, LintransError)) as raised:
-        store.run_to_file(sweep, path, n_threads=1, progress=progress, **options)
+        store.run_to_file(sweep, path, executor=Threads(1), progress=progress, **options)
     return raised.value
 
 
@@ -176,7 +177,7 @@ def test_a_removed_folder_is_made_again_with_all_that_was_finished(tmp_path, tin
             journal_path(folder / "x.h5").unlink()
             folder.rmdir()
 
-    path = store.run_to_file(small("phase"), folder / "x.h5", n_threads=1, progress=remove)
+    path = store.run_to_file(small("phase"), folder / "x.h5", executor=Threads(1), progress=remove)
     assert path.read_bytes() == whole.read_bytes()
 
 
@@ -239,11 +240,12 @@ def test_a_full_disk_loses_nothing(tmp_path, tiny_tiles):
     """A limit on the size of files stands for it: writing fails in the middle of a record."""
     whole = store.run_to_file(small("phase"), tmp_path / "whole.h5")
     code = (
-        "import resource, signal, sys; from lintrans import store, sweeps; sys.path.insert(0, sys.argv[2])\n"
+        "import resource, signal, sys; from lintrans import executors, store, sweeps\n"
+        "sys.path.insert(0, sys.argv[2])\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "sweeps.CELLS_PER_TILE = 64; from test_sweeps import small\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
-        "store.run_to_file(small('phase'), sys.argv[1], n_threads=1)"
+        "store.run_to_file(small('phase'), sys.argv[1], executor=executors.Threads(1))"
     )
     words = [sys.executable, "-c", code, tmp_path / "x.h5", os.path.dirname(__file__)]  # noqa: PTH120
     failed = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
@@ -260,15 +262,18 @@ def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch,
     """Killed again and again, once some more bytes are written; each time the sweep goes on where it was."""
     (tmp_path / "whole").mkdir()
     subprocess.run(COMMAND, cwd=tmp_path / "whole", check=True, capture_output=True)
-    unfinished, rng, words, sizes = journal_path(tmp_path / "x.h5"), random.Random(how), COMMAND, [0]
+    unfinished, rng, words = journal_path(tmp_path / "x.h5"), random.Random(how), COMMAND
+    sizes = [150_000]  # a journal with its header and some tiles
     for _ in range(n_kills):
         size = sizes[-1] + rng.randrange(200_000)
-        killed = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        killed = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         while not unfinished.exists() or unfinished.stat().st_size <= size:
             assert killed.poll() is None
             time.sleep(0.001)
         killed.send_signal(getattr(signal, how))
-        assert killed.wait() != 0
+        said = killed.communicate()[1]
+        assert killed.returncode == (-signal.SIGKILL if how == "SIGKILL" else 130)
+        assert how == "SIGKILL" or "lintrans resume x.h5 goes on" in said
         words = [*COMMAND[:3], "resume", "x.h5", "--json"]
         sizes.append(unfinished.stat().st_size)
     assert sizes == sorted(sizes)  # nothing was lost

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,11 +19,11 @@ from lintrans.cli import answers, commands  # noqa: F401
 from lintrans.cli.app import app
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, which newer typers carry inside
-STOPPED = 130  # by Ctrl-C: 128 and the number of the signal, as shells count
+STOPPED = 130  # by Ctrl-C or SIGTERM: 128 and the number of the signal, as shells count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 for a failure, 2 for bad input, 130 for Ctrl-C."""
+    """Run the command line; returns the exit code: 0, 1 for a failure, 2 for bad input, 130 if stopped."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in words
     try:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code == STOPPED:  # newer typers catch Ctrl-C themselves
             raise KeyboardInterrupt  # noqa: TRY301
     except (KeyboardInterrupt, typer.Abort):
-        answers.complain("stopped; no unfinished file is left")
+        answers.complain("stopped")
         return STOPPED
     except BrokenPipeError:  # the reader of our output has gone, as in `lintrans landmarks | head -1`
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - keeps the interpreter's last flush quiet
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> int:
     """Run the command line as a process of its own."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems warn so before they kill
     code = main()
     gc.freeze()  # else Python walks through all of Numba's objects before it ends, for half a second
     return code

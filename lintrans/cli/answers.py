@@ -74,7 +74,7 @@ class _Pace:
         per_second = (done - (self.first or 0)) / max(now - self.began, 1e-9)
         if self.steps_per_cell is None:
             return f"{per_second:,.0f} {self.unit}/s"
-        return f"{per_second * self.steps_per_cell:.2g} steps/s"
+        return f"{_short(per_second * self.steps_per_cell)} steps/s"
 
     def seconds_left(self, done: int, total: int, *, now: float) -> float:
         """Seconds until the end at the rate so far."""
@@ -84,18 +84,19 @@ class _Pace:
 @contextlib.contextmanager
 def _bar(pace: _Pace) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
-    columns = (TextColumn(pace.label), BarColumn(), MofNCompleteColumn(), TextColumn(pace.unit))
-    note = TextColumn("{task.fields[note]}")
+    columns = (TextColumn(pace.label), BarColumn(12), TaskProgressColumn(), TimeRemainingColumn())
+    note = TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True))  # cut if too long
     console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), note, console=console, transient=True) as bar:
+    with Progress(*columns, note, console=console, transient=True, expand=True) as bar:
         task = bar.add_task(pace.label, total=None, note="compiling, if this is the first run")
 
         def report(done: int, total: int, found: Mapping[str, int] | None = None) -> None:
             now = pace.note(done)
             if done != pace.first:
-                bar.update(task, note=f"{pace.rate(done, now=now)}{_counts(found)}")
+                bar.update(task, note=f"{pace.rate(done, now=now)}{_counts(found, _short)}")
             bar.update(task, completed=done, total=total)
 
         yield report
@@ -126,9 +127,17 @@ def _lines(pace: _Pace) -> Iterator[Report]:
         alarm.cancel()
 
 
-def _counts(found: Mapping[str, int] | None) -> str:
-    """Counts by name, after a comma."""
-    return "".join(f", {name} {n}" for name, n in sorted((found or {}).items()))
+def _counts(found: Mapping[str, int] | None, write: Callable[[int], str] = str) -> str:
+    """Counts by name, the largest first, each after a comma."""
+    return "".join(
+        f", {name} {write(n)}" for name, n in sorted((found or {}).items(), key=lambda item: -item[1])
+    )
+
+
+def _short(n: float) -> str:
+    """Write a number in three digits: 1.61M."""
+    unit, size = next(((u, s) for u, s in (("G", 10**9), ("M", 10**6), ("k", 10**3)) if n >= s), ("", 1))
+    return f"{n / size:.3g}{unit}"
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lintrans.executors import Executor
     from lintrans.prompt import Prompt
     from lintrans.reduction import Mode, NormalForm
     from lintrans.transformer import TwoFactorWeights
@@ -160,6 +161,35 @@ class Axis:
             u, v = mode.project(drawn.value, drawn.key_query)
             start = (float(u), float(v))
         return {"mus": mus, "start": start, "unit_step_size": unit}
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who computes the tiles of a sweep."""
+
+    executor: Annotated[str, typer.Option(help="Where to compute: threads, or dask.")] = "threads"
+    scheduler: Annotated[
+        str, typer.Option(help="Dask scheduler, as tcp://host:8786.  [default: start one here]")
+    ] = ""
+    n_workers: Annotated[
+        int | None,
+        typer.Option(help="Threads, or Dask processes, to start.  [default: all cores]", show_default=False),
+    ] = None
+
+    def start(self) -> Executor:
+        """Return the executor; a cluster is started once there is work."""
+        from lintrans.errors import InputError
+        from lintrans.executors import Dask, Threads
+
+        if self.executor == "dask":
+            return Dask(self.scheduler or None, n_workers=self.n_workers)
+        if self.executor != "threads":
+            raise InputError(f"--executor must be threads or dask, got {self.executor!r}; choose one")
+        if self.scheduler:
+            raise InputError(
+                f"--scheduler needs --executor dask, got {self.scheduler!r} without it; add --executor dask"
+            )
+        return Threads(self.n_workers)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from lintrans.cli.answers import progress, say
 from lintrans.cli.options import Files, Problem, Weights
 
 if TYPE_CHECKING:
+    from lintrans.executors import Executor
     from lintrans.results import Result
     from lintrans.sweeps import Sweep
 
@@ -59,14 +60,25 @@ def write(result: Result, files: Files, problem: Problem, weights: Weights | Non
     return written | draw(result, files)
 
 
-def run(sweep: Sweep, files: Files, problem: Problem, weights: Weights, *, label: str, json: bool) -> Any:
+def run(
+    sweep: Sweep,
+    files: Files,
+    problem: Problem,
+    weights: Weights,
+    executor: Executor,
+    *,
+    label: str,
+    json: bool,
+) -> Any:
     """Compute a sweep into its result file, showing progress; returns the result, read back from it."""
     from lintrans.store import load, run_to_file
 
     assert files.output is not None  # `sweep_files` has filled it in
     with progress(label, quiet=files.quiet or json, steps_per_cell=sweep.steps_per_cell) as report:
         context = _context(problem, weights)
-        run_to_file(sweep, files.output, context=context, force=files.force, progress=report)
+        run_to_file(
+            sweep, files.output, context=context, force=files.force, executor=executor, progress=report
+        )
     return load(files.output)
 
 

@@ -11,7 +11,7 @@ import typer
 from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Weights, grouped
+from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Weights, Workers, grouped
 
 Transient = Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")]
 
@@ -22,6 +22,7 @@ def phase_diagram(
     problem: Problem,
     axis: Axis,
     weights: Weights,
+    workers: Workers,
     files: Files,
     scales: Annotated[str, typer.Option(help="Second axis: factors on the start, as 0.1:2:200.")] = "",
     imbalances: Annotated[str, typer.Option(help="Second axis: values of u^2 - v^2, as -4:4:200.")] = "",
@@ -51,7 +52,7 @@ def phase_diagram(
         max_period=max_period,
         verdicts_only=verdicts_only,
     )
-    result = outputs.run(sweep, files, problem, weights, label="phase diagram", json=json)
+    result = outputs.run(sweep, files, problem, weights, workers.start(), label="phase diagram", json=json)
     _answer(result, files, json=json)
 
 
@@ -61,6 +62,7 @@ def bifurcation(
     problem: Problem,
     axis: Axis,
     weights: Weights,
+    workers: Workers,
     files: Files,
     n_transient: Transient = 4096,
     n_samples: Annotated[int, typer.Option(help="States kept for each mu.")] = 512,
@@ -72,7 +74,7 @@ def bifurcation(
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "bifurcation", json=json)
     sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples)
-    result = outputs.run(sweep, files, problem, weights, label="bifurcation", json=json)
+    result = outputs.run(sweep, files, problem, weights, workers.start(), label="bifurcation", json=json)
     _answer(result, files, json=json)
 
 
@@ -82,6 +84,7 @@ def lyapunov(
     problem: Problem,
     axis: Axis,
     weights: Weights,
+    workers: Workers,
     files: Files,
     n_transient: Transient = 4096,
     n_steps: NSteps = 12288,
@@ -93,13 +96,15 @@ def lyapunov(
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "lyapunov", json=json)
     sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps)
-    result = outputs.run(sweep, files, problem, weights, label="lyapunov", json=json)
+    result = outputs.run(sweep, files, problem, weights, workers.start(), label="lyapunov", json=json)
     _answer(result, files, json=json)
 
 
 @app.command()
+@grouped
 def resume(
     file: Annotated[Path, typer.Argument(help="Result file of the unfinished sweep.")],
+    workers: Workers,
     figure: Annotated[
         Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
     ] = None,
@@ -112,7 +117,7 @@ def resume(
 
     outputs.check(Files(None, figure, force, quiet))
     with progress("resume", quiet=quiet or json) as report:
-        output = resume(file, force=force, progress=report)
+        output = resume(file, force=force, executor=workers.start(), progress=report)
     drawn = figure or (None if json else output.with_suffix(".png"))
     _answer(load(output), Files(output, drawn, force, quiet), json=json)
 
