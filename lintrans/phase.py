@@ -8,20 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans import normal_form
-from lintrans.errors import InputError, increasing, short
+from lintrans.errors import InputError, count, increasing, short
 from lintrans.executors import Threads
+from lintrans.refinement import UNKNOWN, refine
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts, Evidence, Regime, classify, measure
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
 
 FloatArray = NDArray[np.float64]
 START_AXES = ("scale", "imbalance")
+MAX_STRIDE = 1024
+REFINED_SIDE = 512  # of a tile: a whole number of boxes, unless they are larger
+
+
+class Source(IntEnum):
+    """Where the verdict on a cell of a refined diagram comes from; the number is the code stored."""
+
+    FILLED = 0  #: the computed cells around it agree
+    COMPUTED = 1  #: its orbit was measured
+    PROVED = 2  #: the closed form of the divergence boundary, for almost every start
+
+    @property
+    def label(self) -> str:
+        """Lower-case name, as printed and stored."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,7 +47,8 @@ class PhaseDiagram(Result):
 
     ``settings["start_axis"]`` tells what the coordinates of the axis ``start`` are: the factor by
     which the start was scaled ("scale"), or u^2 - v^2 at constant uv ("imbalance"). Without ``evidence`` a
-    cell takes one byte, not 161.
+    cell takes one byte, not 161. A refined diagram has ``source``: which verdicts were computed, which
+    follow from a closed form, and which were filled in between equal ones.
     """
 
     kind: ClassVar[str] = "phase_diagram"
@@ -39,6 +57,9 @@ class PhaseDiagram(Result):
     start: FloatArray = axis("scale or imbalance of the start; see settings")
     regime: NDArray[np.uint8] = on(
         "mu", "start", text="regime: " + ", ".join(f"{r.value} {r.label}" for r in Regime)
+    )
+    source: NDArray[np.uint8] | None = on(
+        "mu", "start", text="source: " + ", ".join(f"{s.value} {s.label}" for s in Source), optional=True
     )
     evidence: Evidence | None = on("mu", "start", parts=Evidence, optional=True)
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
@@ -96,6 +117,7 @@ def phase_diagram(
     n_steps: int = N_STEPS,
     max_period: int = MAX_PERIOD,
     verdicts_only: bool = False,
+    refine_from: int | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> PhaseDiagram:
@@ -116,6 +138,11 @@ def phase_diagram(
         Learning rate at mu = 1 (`reduce(...).mode.unit_step_size`): adds an axis of learning rates.
     verdicts_only
         Leave the evidence out of the result.
+    refine_from
+        Compute every so many-th cell along each axis, a power of 2, and the others only where verdicts
+        differ (`lintrans.refinement`); verdicts only. Divergence beyond the invariant ellipse, where almost
+        every start diverges, is taken from its closed form. A feature narrower than this many cells in both
+        directions can be missed. Experiment of record: experiments/refinement.
     n_transient, n_steps, max_period, n_threads, progress
         As in `lintrans.regimes.gather_evidence`.
 
@@ -129,8 +156,6 @@ def phase_diagram(
     >>> phase_diagram([0.5, 0.9, 1.1, 2.1]).count()
     {'monotone': 1, 'catapult': 1, 'periodic': 1, 'divergent': 1}
     """
-    if scales is not None and imbalances is not None:
-        raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
     sweep = phase_sweep(
         mus,
         start=start,
@@ -141,6 +166,7 @@ def phase_diagram(
         n_steps=n_steps,
         max_period=max_period,
         verdicts_only=verdicts_only,
+        refine_from=refine_from,
     )
     check_memory("the grid", sweep.n_bytes)
     result: PhaseDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
@@ -158,6 +184,7 @@ def phase_sweep(
     n_steps: int = N_STEPS,
     max_period: int = MAX_PERIOD,
     verdicts_only: bool = False,
+    refine_from: int | None = None,
 ) -> PhaseSweep:
     """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps`."""
     if scales is not None and imbalances is not None:
@@ -177,7 +204,8 @@ def phase_sweep(
         n_transient=n_transient,
         n_steps=n_steps,
         max_period=max_period,
-        verdicts_only=verdicts_only,
+        verdicts_only=verdicts_only or refine_from is not None,
+        refine_from=None if refine_from is None else _stride(refine_from),
     )
 
 
@@ -198,6 +226,7 @@ class PhaseSweep(Sweep):
     n_steps: int
     max_period: int
     verdicts_only: bool
+    refine_from: int | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -220,29 +249,75 @@ class PhaseSweep(Sweep):
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `phase_diagram`."""
-        names = ("start", "start_axis", "n_transient", "n_steps", "max_period")
-        return {name: getattr(self, name) for name in names}
+        names = ["start", "start_axis", "n_transient", "n_steps", "max_period"]
+        return {name: getattr(self, name) for name in names + ["refine_from"] * bool(self.refine_from)}
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Cells by regime."""
         codes, n_cells = np.unique(arrays["regime"], return_counts=True)
         return {Regime(int(code)).label: int(n) for code, n in zip(codes, n_cells, strict=True)}
 
+    @property
+    def tile_shape(self) -> tuple[int, ...]:
+        """Sides of a tile; of a refined one larger, for boxes to fit in."""
+        return super().tile_shape if self.refine_from is None else _refined_shape(self.shape)
+
     def compute(self, *place: slice) -> Arrays:
         """Evidence and verdicts on a rectangle of the grid."""
         rows, columns = place
         mu, u, v = (x[rows, None] for x in (self.mu, self.u, self.v))
         us, vs = _family(self.start_axis, self.starts[columns], u, v)
-        mus = np.broadcast_to(mu, us.shape).flatten()
-        a, b = normal_form.to_modes(mus, us.ravel(), vs.ravel())
-        evidence = measure(mus, a, b, self.counts)
-        arrays: Arrays = {"regime": classify(mus, evidence)} | ({} if self.verdicts_only else vars(evidence))
+        mus = np.broadcast_to(mu, us.shape)
+        if self.refine_from is not None:
+            return self._refined(mus, us, vs, self.refine_from)
+        evidence = self._measured(mus.flatten(), us.ravel(), vs.ravel())
+        regime = classify(mus.ravel(), evidence)
+        arrays: Arrays = {"regime": regime} | ({} if self.verdicts_only else vars(evidence))
         return {name: x.reshape(us.shape) for name, x in arrays.items()}
 
+    def _measured(self, mu: FloatArray, u: FloatArray, v: FloatArray) -> Evidence:
+        return measure(mu, *normal_form.to_modes(mu, u, v), self.counts)
+
+    def _refined(self, mus: FloatArray, us: FloatArray, vs: FloatArray, stride: int) -> Arrays:
+        """Verdicts, computed only where they are neither proved nor equal all around."""
+
+        def verdicts(wanted: NDArray[np.bool_]) -> NDArray[np.uint8]:
+            mu = mus[wanted]
+            return classify(mu, self._measured(mu, us[wanted], vs[wanted]))
+
+        # Almost every start: those for which rounding decides, on a minimum or on u = -v, are computed.
+        outside = (mus > normal_form.critical_mu(us, vs)) & (mus < 2) & (us * vs != 1) & (us != -vs)
+        known = np.where(outside, np.uint8(Regime.DIVERGENT), np.uint8(UNKNOWN))
+        regime, computed = refine(known, stride, verdicts)
+        sources = [Source.PROVED, Source.COMPUTED]
+        source = np.select([outside, computed], [int(s) for s in sources], Source.FILLED).astype(np.uint8)
+        return {"regime": regime, "source": source}
+
     def left_out(self) -> Container[str]:
-        """Evidence, if only verdicts are wanted, and learning rates, if there is no prompt."""
-        absent = {"evidence": self.verdicts_only, "step_size": self.unit_step_size is None}
+        """Evidence, if only verdicts are wanted; sources, if all are computed; rates, without a prompt."""
+        absent = {
+            "evidence": self.verdicts_only,
+            "source": self.refine_from is None,
+            "step_size": self.unit_step_size is None,
+        }
         return {name for name, is_absent in absent.items() if is_absent}
+
+
+def _stride(refine_from: int) -> int:
+    """Check the stride a refinement begins with."""
+    stride = count("refine_from", refine_from, minimum=2, maximum=MAX_STRIDE)
+    if stride & (stride - 1):
+        raise InputError(
+            f"refine_from must be a power of 2, got {stride}; pass {1 << stride.bit_length() - 1}"
+        )
+    return stride
+
+
+def _refined_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Sides of the tiles of a refined diagram: as near to a square as its shape allows."""
+    n_mu, n_starts = shape
+    columns = min(n_starts, max(REFINED_SIDE, REFINED_SIDE**2 // n_mu))
+    return REFINED_SIDE**2 // columns, columns
 
 
 def _family(name: str, values: FloatArray, u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:

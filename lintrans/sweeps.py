@@ -64,6 +64,13 @@ class Grid(ABC):
         """Cells of a tile at most: whole blocks of the kernels, fewer of them the more steps a cell takes."""
         return min(CELLS_PER_TILE, max(1, STEPS_PER_TILE // self.steps_per_cell // BLOCK) * BLOCK)
 
+    @property
+    def tile_shape(self) -> tuple[int, ...]:
+        """Sides of a tile: several whole rows, or a part of one."""
+        n_columns = math.prod(self.shape[1:])
+        rows = max(1, self.cells_per_tile // n_columns)
+        return rows, *(min(n, self.cells_per_tile) for n in self.shape[1:])
+
     @abstractmethod
     def compute(self, *place: slice) -> Arrays:
         """Arrays on a rectangle of the grid; the axes of the grid come first."""
@@ -78,12 +85,10 @@ class Grid(ABC):
         return {}
 
     def tiles(self) -> Iterator[Tile]:
-        """Tiles in the order of the grid: several whole rows each, or a part of one."""
-        n_rows, *n_columns = self.shape
-        height = max(1, self.cells_per_tile // math.prod(n_columns))
-        sides = [_pieces(n, self.cells_per_tile) for n in n_columns]
-        columns = list(itertools.product(*sides))
-        places = ((rows, *rest) for rows in _pieces(n_rows, height) for rest in columns)
+        """Tiles in the order of the grid."""
+        first, *others = (_pieces(n, side) for n, side in zip(self.shape, self.tile_shape, strict=True))
+        columns = list(itertools.product(*others))
+        places = ((rows, *rest) for rows in first for rest in columns)
         return itertools.starmap(Tile, enumerate(places))
 
 
