@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from lintrans.balanced_slice import Landmark, landmarks
     from lintrans.certified import CertifiedLandmark, certified_landmarks
     from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
-    from lintrans.exponents import LyapunovExponents, lyapunov_exponents
+    from lintrans.executors import Dask, Threads
+    from lintrans.exponents import LyapunovExponents, lyapunov_exponents, lyapunov_sweep
     from lintrans.invariant_ellipse import Ellipse, ellipse
     from lintrans.many_modes import ManyModes
     from lintrans.normal_form import critical_mu, is_certified
-    from lintrans.orbits import BifurcationDiagram, Orbit, bifurcation_diagram, orbit
-    from lintrans.phase import PhaseDiagram, phase_diagram
+    from lintrans.orbits import BifurcationDiagram, Orbit, bifurcation_diagram, bifurcation_sweep, orbit
+    from lintrans.phase import PhaseDiagram, phase_diagram, phase_sweep
     from lintrans.prompt import Prompt, example_data
     from lintrans.reduction import NormalForm, critical_step_sizes, iterate_unnormalized, reduce
     from lintrans.regimes import Regime, regime
-    from lintrans.store import load, save
+    from lintrans.store import load, resume, run_to_file, save
     from lintrans.training import train
     from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights
     from lintrans.verification import Verification, verify
@@ -30,16 +31,17 @@ _ROOMS = {
     "balanced_slice": ("Landmark", "landmarks"),
     "certified": ("CertifiedLandmark", "certified_landmarks"),
     "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
-    "exponents": ("LyapunovExponents", "lyapunov_exponents"),
+    "executors": ("Dask", "Threads"),
+    "exponents": ("LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep"),
     "invariant_ellipse": ("Ellipse", "ellipse"),
     "many_modes": ("ManyModes",),
     "normal_form": ("critical_mu", "is_certified"),
-    "orbits": ("BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit"),
-    "phase": ("PhaseDiagram", "phase_diagram"),
+    "orbits": ("BifurcationDiagram", "Orbit", "bifurcation_diagram", "bifurcation_sweep", "orbit"),
+    "phase": ("PhaseDiagram", "phase_diagram", "phase_sweep"),
     "prompt": ("Prompt", "example_data"),
     "reduction": ("NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce"),
     "regimes": ("Regime", "regime"),
-    "store": ("load", "save"),
+    "store": ("load", "resume", "run_to_file", "save"),
     "training": ("train",),
     "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights"),
     "verification": ("Verification", "verify"),
@@ -50,16 +52,17 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "Landmark", "landmarks",
     "CertifiedLandmark", "certified_landmarks",
     "InputError", "MissingExtraError", "NoNormalFormError",
-    "LyapunovExponents", "lyapunov_exponents",
+    "Dask", "Threads",
+    "LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep",
     "Ellipse", "ellipse",
     "ManyModes",
     "critical_mu", "is_certified",
-    "BifurcationDiagram", "Orbit", "bifurcation_diagram", "orbit",
-    "PhaseDiagram", "phase_diagram",
+    "BifurcationDiagram", "Orbit", "bifurcation_diagram", "bifurcation_sweep", "orbit",
+    "PhaseDiagram", "phase_diagram", "phase_sweep",
     "Prompt", "example_data",
     "NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce",
     "Regime", "regime",
-    "load", "save",
+    "load", "resume", "run_to_file", "save",
     "train",
     "FullWeights", "TwoFactorWeights", "initial_weights",
     "Verification", "verify",

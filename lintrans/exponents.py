@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form
+from lintrans import kernels
 from lintrans.executors import Threads
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, checked_unit, compute, mu_axis, step_sizes
+from lintrans.sweeps import Arrays, MuSweep, Progress, compute
 
 FloatArray = NDArray[np.float64]
 
@@ -70,33 +69,19 @@ def lyapunov_sweep(
     unit_step_size: float | None = None,
 ) -> LyapunovSweep:
     """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
-    grid, u, v = mu_axis(mus, start)
     Counts.checked(n_transient, n_steps, MAX_PERIOD)
-    a, b = normal_form.to_modes(grid, u, v)
-    unit = checked_unit(unit_step_size)
-    return LyapunovSweep(
-        mu=grid, a=a, b=b, start=start, n_transient=n_transient, n_steps=n_steps, unit_step_size=unit
-    )
+    axis = MuSweep.checked(mus, start, unit_step_size)
+    return LyapunovSweep(**axis, n_transient=n_transient, n_steps=n_steps)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LyapunovSweep(Sweep):
+class LyapunovSweep(MuSweep):
     """Orbits whose exponents are measured; built by `lyapunov_sweep`."""
 
     result = LyapunovExponents
 
-    mu: FloatArray
-    a: FloatArray
-    b: FloatArray
-    start: tuple[float, float] | None
     n_transient: int
     n_steps: int
-    unit_step_size: float | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Values of mu."""
-        return (self.mu.size,)
 
     @property
     def counts(self) -> Counts:
@@ -108,14 +93,6 @@ class LyapunovSweep(Sweep):
         """Steps of one orbit."""
         return self.counts.total
 
-    def axes(self) -> Arrays:
-        """Values of mu, and learning rates if there is a prompt."""
-        return {"mu": self.mu} | step_sizes(self.mu, self.unit_step_size)
-
-    def left_out(self) -> Container[str]:
-        """Learning rates, if there is no prompt."""
-        return () if self.unit_step_size is not None else ("step_size",)
-
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `lyapunov_exponents`."""
         return {name: getattr(self, name) for name in ("start", "n_transient", "n_steps")}
@@ -124,6 +101,6 @@ class LyapunovSweep(Sweep):
         """Both exponents and their errors on a part of the axis."""
         (part,) = place
         steps = self.counts.n_transient, self.counts.n_steps
-        table = kernels.exponents(self.mu[part], self.a[part], self.b[part], *steps)
+        table = kernels.exponents(*self.modes(part), *steps)
         names = ("along", "along_error", "transverse", "transverse_error")
         return dict(zip(names, np.ascontiguousarray(table.T), strict=True))

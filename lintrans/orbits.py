@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from lintrans import kernels, normal_form
 from lintrans.errors import count, finite, positive
 from lintrans.executors import Threads
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
+from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute
 
 FloatArray = NDArray[np.float64]
 
@@ -145,37 +144,21 @@ def bifurcation_sweep(
     unit_step_size: float | None = None,
 ) -> BifurcationSweep:
     """Check the arguments of `lintrans.bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
-    grid, u, v = mu_axis(mus, start)
-    a, b = normal_form.to_modes(grid, u, v)
     return BifurcationSweep(
-        mu=grid,
-        a=a,
-        b=b,
-        start=start,
+        **MuSweep.checked(mus, start, unit_step_size),
         n_transient=count("n_transient", n_transient, minimum=0),
         n_samples=count("n_samples", n_samples),
-        unit_step_size=checked_unit(unit_step_size),
     )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BifurcationSweep(Sweep):
+class BifurcationSweep(MuSweep):
     """Orbits that are sampled; built by `bifurcation_sweep`."""
 
     result = BifurcationDiagram
 
-    mu: FloatArray
-    a: FloatArray
-    b: FloatArray
-    start: tuple[float, float] | None
     n_transient: int
     n_samples: int
-    unit_step_size: float | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Values of mu."""
-        return (self.mu.size,)
 
     @property
     def steps_per_cell(self) -> int:
@@ -184,12 +167,7 @@ class BifurcationSweep(Sweep):
 
     def axes(self) -> Arrays:
         """Values of mu, numbers of the samples, and learning rates if there is a prompt."""
-        axes = {"mu": self.mu, "sample": np.arange(self.n_samples)}
-        return axes | step_sizes(self.mu, self.unit_step_size)
-
-    def left_out(self) -> Container[str]:
-        """Learning rates, if there is no prompt."""
-        return () if self.unit_step_size is not None else ("step_size",)
+        return super().axes() | {"sample": np.arange(self.n_samples)}
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `bifurcation_diagram`."""
@@ -198,8 +176,8 @@ class BifurcationSweep(Sweep):
     def compute(self, *place: slice) -> Arrays:
         """Samples of both modes on a part of the axis; NaN throughout an orbit that has escaped."""
         (part,) = place
-        mu = self.mu[part]
-        samples = kernels.orbits(mu, self.a[part], self.b[part], self.n_transient, self.n_samples)
+        mu, a, b = self.modes(part)
+        samples = kernels.orbits(mu, a, b, self.n_transient, self.n_samples)
         r = normal_form.residual(mu[:, None], *samples)
         bounded = np.all(np.abs(r) <= kernels.ESCAPED, axis=1, keepdims=True)
         return {name: np.where(bounded, x, np.nan) for name, x in zip("ab", samples, strict=True)}

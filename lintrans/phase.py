@@ -6,7 +6,6 @@ starts, a single one for a diagram in one parameter.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -15,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans import normal_form
+from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, short
 from lintrans.executors import Threads
 from lintrans.refinement import UNKNOWN, refine
 from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts, Evidence, Regime, classify, measure
 from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, checked_unit, compute, mu_axis, step_sizes
+from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute, mu_axis
 
 FloatArray = NDArray[np.float64]
 START_AXES = ("scale", "imbalance")
@@ -66,6 +66,8 @@ class PhaseDiagram(Result):
 
     def check(self) -> None:
         """Refuse an unknown regime or second axis."""
+        if self.source is not None and self.source.max() >= len(Source):
+            raise InputError(f"source must be below {len(Source)}, got {self.source.max()}; upgrade lintrans")
         if self.regime.max() >= len(Regime):
             raise InputError(f"regime must be below {len(Regime)}, got {self.regime.max()}; upgrade lintrans")
         if self.settings.get("start_axis") not in START_AXES:
@@ -76,7 +78,7 @@ class PhaseDiagram(Result):
 
     def starts(self, rows: slice, columns: slice) -> tuple[FloatArray, FloatArray]:
         """Return the starts (u, v) of a part of the grid, each of its shape."""
-        _, u, v = mu_axis(self.mu[rows], self.settings["start"])
+        _, u, v = mu_axis(self.mu[rows], self.settings.get("start"))
         return _family(self.settings["start_axis"], self.start[columns], u[:, None], v[:, None])
 
     def count(self) -> dict[str, int]:
@@ -84,26 +86,57 @@ class PhaseDiagram(Result):
         numbers = {r.label: int((self.regime == r).sum()) for r in Regime}
         return {label: n for label, n in numbers.items() if n}
 
+    def count_sources(self) -> dict[str, int]:
+        """Cells by where their verdicts come from; all of them computed, unless the diagram is refined."""
+        if self.source is None:
+            return {Source.COMPUTED.label: self.regime.size}
+        return {s.label: int((self.source == s).sum()) for s in Source}
+
     def ranges(self, regime: Regime) -> list[tuple[float, float]]:
         """Ranges of mu, first to last grid point, in which some start has the regime."""
         inside = np.concatenate([[False], (self.regime == regime).any(axis=1), [False]])
         edges = np.flatnonzero(np.diff(inside.astype(np.int8)))
         return [(float(self.mu[i]), float(self.mu[j - 1])) for i, j in edges.reshape(-1, 2)]
 
-    def boundaries(self) -> list[dict[str, float | str | None]]:
-        """Changes of regime along mu for a single start: mu half way, and the learning rate there."""
-        if self.start.size > 1:
-            return []
-        codes = self.regime[:, 0]
-        return [
-            {
-                "mu": float(self.mu[i] + self.mu[i + 1]) / 2,
-                "step_size": None if self.step_size is None else float(self.step_size[i : i + 2].mean()),
-                "from": Regime(int(codes[i])).label,
-                "to": Regime(int(codes[i + 1])).label,
-            }
-            for i in np.flatnonzero(np.diff(codes))
-        ]
+    def boundaries(self, column: int = 0) -> list[dict[str, float | str | None]]:
+        """Changes of regime along mu for one start, that of a ``column``.
+
+        ``mu`` is the closed form where one is known and lies between the two grid points, or between those
+        around a stretch without a verdict; ``closed_form`` is then its name: "critical_mu", beyond which
+        almost every start diverges, or a landmark of the balanced slice. Else ``mu`` is half way between the
+        grid points. ``step_size`` is the learning rate there.
+        """
+        codes, found = self.regime[:, column], []
+        changes = [int(i) for i in np.flatnonzero(np.diff(codes))]
+        while changes:
+            first = changes.pop(0)
+            last = changes[0] if changes and codes[first + 1] == Regime.UNRESOLVED else first
+            known = self._closed_form(first, last + 1, column)
+            if known and last > first:
+                changes.pop(0)
+            name, mu = known or (None, float(self.mu[first] + self.mu[first + 1]) / 2)
+            rate = None if self.step_size is None else mu * float(self.step_size[first] / self.mu[first])
+            after = codes[last + 1] if known else codes[first + 1]
+            change = {"from": Regime(int(codes[first])).label, "to": Regime(int(after)).label}
+            found.append({"mu": mu, "step_size": rate, "closed_form": name, **change})
+        return found
+
+    def _closed_form(self, row: int, after_row: int, column: int) -> tuple[str, float] | None:
+        """Name and value of mu at which the change between two rows lies, if it is known and there."""
+        before, after = (Regime(int(self.regime[i, column])) for i in (row, after_row))
+        marks, converging = landmarks(), (Regime.MONOTONE, Regime.CATAPULT)
+        if after is Regime.DIVERGENT:
+            u, v = self.starts(slice(after_row, after_row + 1), slice(column, column + 1))
+            name, value = "critical_mu", float(normal_form.critical_mu(u, v)[0, 0])
+        elif before in converging and after in (Regime.PERIODIC, Regime.CHAOTIC):
+            name, value = "stable", marks["stable"].mu
+        elif (before, after) == (Regime.PERIODIC, Regime.CHAOTIC):
+            name, value = "accumulation", marks["accumulation"].mu
+        elif (before, after) == converging and self.settings.get("start") is None:  # the probe start
+            name, value = "monotone", marks["monotone"].mu
+        else:
+            return None
+        return (name, value) if self.mu[row] <= value <= self.mu[after_row] else None
 
 
 def phase_diagram(
@@ -189,18 +222,13 @@ def phase_sweep(
     """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps`."""
     if scales is not None and imbalances is not None:
         raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
-    grid, u, v = mu_axis(mus, start)
     name = START_AXES[imbalances is not None]
     given = scales if imbalances is None else imbalances
     Counts.checked(n_transient, n_steps, max_period)
     return PhaseSweep(
-        mu=grid,
-        u=u,
-        v=v,
+        **MuSweep.checked(mus, start, unit_step_size),
         starts=increasing(f"{name}s", (1.0,) if given is None else given).copy(),
-        start=start,
         start_axis=name,
-        unit_step_size=checked_unit(unit_step_size),
         n_transient=n_transient,
         n_steps=n_steps,
         max_period=max_period,
@@ -210,18 +238,13 @@ def phase_sweep(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PhaseSweep(Sweep):
+class PhaseSweep(MuSweep):
     """The cells of a phase diagram; built by `phase_sweep`."""
 
     result = PhaseDiagram
 
-    mu: FloatArray
-    u: FloatArray  # at every mu, before the second axis
-    v: FloatArray
-    starts: FloatArray
-    start: tuple[float, float] | None
+    starts: FloatArray  # coordinates of the second axis; the start of the first has (u, v) there
     start_axis: str
-    unit_step_size: float | None
     n_transient: int
     n_steps: int
     max_period: int
@@ -245,7 +268,7 @@ class PhaseSweep(Sweep):
 
     def axes(self) -> Arrays:
         """Values of mu and of the second axis, and learning rates if there is a prompt."""
-        return {"mu": self.mu, "start": self.starts} | step_sizes(self.mu, self.unit_step_size)
+        return super().axes() | {"start": self.starts}
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `phase_diagram`."""
@@ -293,14 +316,10 @@ class PhaseSweep(Sweep):
         source = np.select([outside, computed], [int(s) for s in sources], Source.FILLED).astype(np.uint8)
         return {"regime": regime, "source": source}
 
-    def left_out(self) -> Container[str]:
+    def left_out(self) -> set[str]:
         """Evidence, if only verdicts are wanted; sources, if all are computed; rates, without a prompt."""
-        absent = {
-            "evidence": self.verdicts_only,
-            "source": self.refine_from is None,
-            "step_size": self.unit_step_size is None,
-        }
-        return {name for name, is_absent in absent.items() if is_absent}
+        absent = {"evidence": self.verdicts_only, "source": self.refine_from is None}
+        return super().left_out() | {name for name, is_absent in absent.items() if is_absent}
 
 
 def _stride(refine_from: int) -> int:

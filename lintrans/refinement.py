@@ -64,7 +64,7 @@ def refine(labels: Labels, stride: int, compute: Callable[[Mask], Labels]) -> tu
 
 
 def _lines(shape: tuple[int, ...], stride: int) -> Mask:
-    """Lines of cells through every eighth point of the lattice, along axes whose other is wider than a box."""
+    """Lines of cells through every eighth point of the lattice, both ways; none if there is but one box."""
     mask = np.zeros(shape, dtype=bool)
     for one_way in (mask, mask.T):
         if len(one_way) > stride:

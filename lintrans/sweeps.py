@@ -24,9 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 from lintrans.errors import InputError, finite_array, increasing, positive
 from lintrans.executors import Executor, Threads
 from lintrans.kernels import BLOCK
-from lintrans.normal_form import probe_start
+from lintrans.normal_form import probe_start, to_modes
 from lintrans.results import Result, Variable
 
+FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[int, int, Mapping[str, int]], None]  # cells done, cells in all, what was found
 CELLS_PER_TILE = 4096
@@ -106,15 +107,16 @@ class Sweep(Grid):
     kinds: ClassVar[dict[str, type[Sweep]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Sweep.kinds[cls.result.kind] = cls
+        if "result" in vars(cls):  # not a base of several
+            Sweep.kinds[cls.result.kind] = cls
 
     @abstractmethod
     def axes(self) -> Arrays:
         """Arrays of the result that are known beforehand; `compute` gives all others."""
 
-    def left_out(self) -> Container[str]:
+    def left_out(self) -> set[str]:
         """Names of optional arrays of the result that this sweep does not compute."""
-        return ()
+        return set()
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -136,6 +138,55 @@ class Sweep(Grid):
             if slot.name in every
         }
         return self.result.from_variables(found, self.settings())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MuSweep(Sweep):
+    """A sweep with mu as its first axis and a start (u, v) at every mu.
+
+    Attributes
+    ----------
+    mu, u, v : numpy.ndarray
+        Effective step sizes, increasing and positive, and the start at each; shape (n_mu,).
+    start : tuple of float or None
+        The start, if it is the same at every mu; else it is `normal_form.probe_start`.
+    unit_step_size : float or None
+        Learning rate at mu = 1, if there is a prompt to say it.
+    """
+
+    mu: FloatArray
+    u: FloatArray
+    v: FloatArray
+    start: tuple[float, float] | None
+    unit_step_size: float | None
+
+    @staticmethod
+    def checked(
+        mus: ArrayLike, start: tuple[float, float] | None, unit_step_size: float | None
+    ) -> dict[str, Any]:
+        """Fields of this class, from arguments that are checked."""
+        mu, u, v = mu_axis(mus, start)
+        unit = None if unit_step_size is None else positive("unit_step_size", unit_step_size)
+        return {"mu": mu, "u": u, "v": v, "start": start, "unit_step_size": unit}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of mu."""
+        return (self.mu.size,)
+
+    def axes(self) -> Arrays:
+        """Values of mu, and learning rates if there is a prompt."""
+        unit = self.unit_step_size
+        return {"mu": self.mu} | ({} if unit is None else {"step_size": self.mu * unit})
+
+    def left_out(self) -> set[str]:
+        """Learning rates, if there is no prompt."""
+        return {"step_size"} if self.unit_step_size is None else set()
+
+    def modes(self, part: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Values of mu and starts (a, b) in modes, of a part of the axis."""
+        mu = self.mu[part]
+        return mu, *to_modes(mu, self.u[part], self.v[part])
 
 
 def run(
@@ -192,9 +243,7 @@ def _pieces(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def mu_axis(
-    mus: ArrayLike, start: tuple[float, float] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def mu_axis(mus: ArrayLike, start: tuple[float, float] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Check an axis of mu; return it with the start (u, v) of each, the probe start if None."""
     grid = increasing("mus", mus).copy()  # the caller may change or freeze theirs
     positive("mus[0]", grid[0])
@@ -205,16 +254,6 @@ def mu_axis(
         raise InputError(f"start must be the two numbers (u, v), got {given.size}; pass start=(0.4, 0.4)")
     u, v = given
     return grid, np.full_like(grid, u), np.full_like(grid, v)
-
-
-def checked_unit(unit_step_size: float | None) -> float | None:
-    """Check the learning rate at mu = 1, if there is a prompt to say it."""
-    return None if unit_step_size is None else positive("unit_step_size", unit_step_size)
-
-
-def step_sizes(mus: NDArray[np.float64], unit_step_size: float | None) -> Arrays:
-    """Learning rates on an axis of mu, as an array of a result; none where there is no prompt."""
-    return {} if unit_step_size is None else {"step_size": mus * unit_step_size}
 
 
 def check_memory(what: str, n_bytes: int) -> None:

@@ -220,7 +220,8 @@ def test_ranges_of_a_made_up_plane_are_those_where_some_start_has_the_regime():
     result = made_up([[1, 5], [5, 1], [5, 5]])
     assert result.ranges(Regime.MONOTONE) == [(0.1, 0.2)]
     assert result.ranges(Regime.DIVERGENT) == [(0.1, 0.3)]
-    assert result.boundaries() == [] and result.count() == {"monotone": 2, "divergent": 4}
+    assert [e["to"] for e in result.boundaries(1)] == ["monotone", "divergent"]
+    assert result.count() == {"monotone": 2, "divergent": 4}
 
 
 def test_boundaries_of_one_cell_and_without_a_prompt():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 import signal
@@ -281,3 +282,19 @@ def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch,
     assert main(words[3:]) == 0
     assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "whole/x.h5").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["whole", "x.h5"]
+
+
+@pytest.mark.parametrize(
+    ("function", "builder"),
+    [
+        (lt.phase_diagram, lt.phase_sweep),
+        (lt.lyapunov_exponents, lt.lyapunov_sweep),
+        (lt.bifurcation_diagram, lt.bifurcation_sweep),
+    ],
+)
+def test_a_diagram_and_its_sweep_take_the_same_arguments(function, builder):
+    """The lists stand in two places, for the sake of documentation."""
+    one, other = (inspect.signature(f).parameters for f in (function, builder))
+    shared = {name: p for name, p in one.items() if name not in ("n_threads", "progress")}
+    assert list(shared) == list(other)
+    assert all(p.default == other[name].default for name, p in shared.items())

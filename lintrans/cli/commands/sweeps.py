@@ -32,6 +32,13 @@ def phase_diagram(
     verdicts_only: Annotated[
         bool, typer.Option("--verdicts-only", help="Keep no evidence: 1 byte a cell, not 161.")
     ] = False,
+    refine_from: Annotated[
+        int | None,
+        typer.Option(
+            help="Compute every so many-th cell, others only where verdicts differ; as 16.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw the regime over mu or the learning rate, in one parameter or two."""
@@ -51,6 +58,7 @@ def phase_diagram(
         n_steps=n_steps,
         max_period=max_period,
         verdicts_only=verdicts_only,
+        refine_from=refine_from,
     )
     result = outputs.run(sweep, files, problem, weights, workers.start(), label="phase diagram", json=json)
     _answer(result, files, json=json)
@@ -137,9 +145,15 @@ def _lyapunov_arrays(result: Any) -> dict[str, Any]:
     return {name: getattr(result, name) for name in names}
 
 
+def _regime_summary(result: Any) -> dict[str, Any]:
+    boundaries = result.boundaries() if result.start.size == 1 else []
+    return {"counts": result.count(), "sources": result.count_sources(), "boundaries": boundaries}
+
+
 def _say_regimes(result: Any) -> None:
-    total = result.regime.size
-    table([(label, f"{n} cells", f"{n / total:.1%}") for label, n in result.count().items()])
+    for counts in (result.count(), {} if result.source is None else result.count_sources()):
+        if counts:
+            table([(label, f"{n} cells", f"{n / result.regime.size:.1%}") for label, n in counts.items()])
 
 
 def _say_samples(result: Any) -> None:
@@ -152,7 +166,7 @@ def _say_exponents(result: Any) -> None:
 
 
 _SUMMARIES: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "phase_diagram": lambda result: {"counts": result.count(), "boundaries": result.boundaries()},
+    "phase_diagram": _regime_summary,
     "bifurcation_diagram": lambda result: {"n_mu": result.mu.size, "n_samples": result.sample.size},
     "lyapunov_exponents": _lyapunov_arrays,
 }
