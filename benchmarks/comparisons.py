@@ -18,6 +18,9 @@ from lintrans import kernels
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
 LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"
+ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
+CONVERGENCE = "escape and convergence exits", (True, False)
+ELLIPSE = "escape exit, starts inside the ellipse known to be bounded", (False, True)
 LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS, PROCESS_ROUNDS = 31, 7, 15, 7
 
 
@@ -102,7 +105,7 @@ def orbit_diagram():
 
 def slice_exponent():
     problem, work = problems.SLICE_EXPONENT, "exponent on the slice, 1000 mu x 11008 steps"
-    run = _exponents(problem)
+    run = _exponents(problem, transverse=False)
     times = interleave(LIMIT_ROUNDS, kernel=timed(run), peak=timed(native.peak))
     cost = {"n_steps": problem.n_map_steps, "n_multiply_adds": SLICE}
     return [
@@ -122,7 +125,7 @@ def plane_exponents():
     problem = problems.PLANE_EXPONENTS
     return _against_peer(
         "both exponents in the plane, 1000 mu x 11008 steps",
-        _exponents(problem),
+        _exponents(problem, transverse=True),
         check=lambda table: np.mean(table[:, 0] + table[:, 2]),
         tasks={"plane_exponents": LYAPUNOV, "plane_exponents_tuned": LYAPUNOV_TUNED},
         n_steps=problem.n_map_steps,
@@ -130,26 +133,26 @@ def plane_exponents():
     )
 
 
-def _exponents(problem):
+def _exponents(problem, *, transverse):
     starts, counts = problem.starts(), (problem.n_transient, problem.n_steps)
-    return lambda: kernels.exponents(*starts, *counts)
+    return lambda: kernels.exponents(*starts, *counts, transverse)
 
 
 def basin_of_convergence():
-    return _basin(0.9, exit_converged=False, target=200) + _basin(0.9, exit_converged=True, target=1000)
+    return _basin(0.9, target=200) + _basin(0.9, ELLIPSE) + _basin(0.9, CONVERGENCE, target=1000)
 
 
 def basin_of_chaos():
-    return _basin(1.5, exit_converged=False, target=200)
+    return _basin(1.5, target=200) + _basin(1.5, ELLIPSE)
 
 
-def _basin(mu, *, exit_converged, target):
+def _basin(mu, exits=ESCAPE, *, target=None):
     a, b = problems.to_modes(mu, *problems.basin_starts())
     mus = np.full_like(a, mu)
-    leave = "escape and convergence exits" if exit_converged else "escape exit"
+    leave, flags = exits
     return _against_peer(
         f"basin, 512 x 512 starts x {problems.BASIN_STEPS} steps, mu = {mu}, {leave}",
-        lambda: kernels.fates(mus, a, b, problems.BASIN_STEPS, exit_converged),
+        lambda: kernels.fates(mus, a, b, problems.BASIN_STEPS, *flags),
         check=lambda fates: np.mean(fates[0] == kernels.DIVERGED),
         tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
         target=target,
@@ -205,7 +208,7 @@ def threads_of_a_basin():
     a, b = problems.to_modes(1.5, *problems.basin_starts())
     mu, n = np.full_like(a, 1.5), problems.BASIN_STEPS
     work = "basin, 512 x 512 starts, mu = 1.5"
-    return _threads(work, lambda i: kernels.fates(mu[i], a[i], b[i], n, False), mu.size)
+    return _threads(work, lambda i: kernels.fates(mu[i], a[i], b[i], n, False, False), mu.size)
 
 
 def _threads(work, kernel, n_cells, target=1.85):

@@ -15,6 +15,7 @@ from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, MuSweep, Progress, compute
 
 FloatArray = NDArray[np.float64]
+TRANSVERSE = ("transverse", "transverse_error")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,8 +27,10 @@ class LyapunovExponents(Result):
     mu: FloatArray = axis("effective step size")
     along: FloatArray = on("mu", text="exponent along the slice, or of the loss, per step")
     along_error: FloatArray = on("mu", text="standard error of along, from 16 batches")
-    transverse: FloatArray = on("mu", text="exponent transverse to the slice, per step")
-    transverse_error: FloatArray = on("mu", text="standard error of transverse, from 16 batches")
+    transverse: FloatArray | None = on("mu", text="exponent transverse to the slice, per step", optional=True)
+    transverse_error: FloatArray | None = on(
+        "mu", text="standard error of transverse, from 16 batches", optional=True
+    )
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
 
 
@@ -37,13 +40,15 @@ def lyapunov_exponents(
     start: tuple[float, float] | None = None,
     n_transient: int = N_TRANSIENT,
     n_steps: int = N_STEPS,
+    transverse: bool = True,
     unit_step_size: float | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> LyapunovExponents:
     """Measure both exponents at every mu; directions as in `lintrans.regimes.Evidence`.
 
-    Arguments are those of `bifurcation_diagram` and `gather_evidence`.
+    Arguments are those of `bifurcation_diagram` and `gather_evidence`; without ``transverse`` that exponent
+    is left out, which saves time for balanced starts.
 
     Examples
     --------
@@ -54,7 +59,12 @@ def lyapunov_exponents(
     [-0.92, 1.1]
     """
     sweep = lyapunov_sweep(
-        mus, start=start, n_transient=n_transient, n_steps=n_steps, unit_step_size=unit_step_size
+        mus,
+        start=start,
+        n_transient=n_transient,
+        n_steps=n_steps,
+        transverse=transverse,
+        unit_step_size=unit_step_size,
     )
     result: LyapunovExponents = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
@@ -66,12 +76,13 @@ def lyapunov_sweep(
     start: tuple[float, float] | None = None,
     n_transient: int = N_TRANSIENT,
     n_steps: int = N_STEPS,
+    transverse: bool = True,
     unit_step_size: float | None = None,
 ) -> LyapunovSweep:
     """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
     Counts.checked(n_transient, n_steps, MAX_PERIOD)
     axis = MuSweep.checked(mus, start, unit_step_size)
-    return LyapunovSweep(**axis, n_transient=n_transient, n_steps=n_steps)
+    return LyapunovSweep(**axis, n_transient=n_transient, n_steps=n_steps, transverse=bool(transverse))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +93,7 @@ class LyapunovSweep(MuSweep):
 
     n_transient: int
     n_steps: int
+    transverse: bool
 
     @property
     def counts(self) -> Counts:
@@ -101,6 +113,10 @@ class LyapunovSweep(MuSweep):
         """Both exponents and their errors on a part of the axis."""
         (part,) = place
         steps = self.counts.n_transient, self.counts.n_steps
-        table = kernels.exponents(*self.modes(part), *steps)
-        names = ("along", "along_error", "transverse", "transverse_error")
-        return dict(zip(names, np.ascontiguousarray(table.T), strict=True))
+        table = kernels.exponents(*self.modes(part), *steps, self.transverse)
+        names = ("along", "along_error", *(TRANSVERSE if self.transverse else ()))
+        return dict(zip(names, np.ascontiguousarray(table.T), strict=False))
+
+    def left_out(self) -> set[str]:
+        """The transverse exponent, if it is not wanted; learning rates, if there is no prompt."""
+        return super().left_out() | set(() if self.transverse else TRANSVERSE)

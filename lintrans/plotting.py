@@ -219,10 +219,11 @@ def _draw_lyapunov(result: LyapunovExponents) -> Figure:
     return figure
 
 
-def _draw_exponents(axes: Axes, mu: FloatArray, along: FloatArray, transverse: FloatArray) -> None:
+def _draw_exponents(axes: Axes, mu: FloatArray, along: FloatArray, transverse: FloatArray | None) -> None:
     axes.axhline(0, color="0.5", lw=0.5)
     axes.plot(mu, along, color=ALONG, lw=0.8, label=r"along $\lambda_\parallel$")
-    axes.plot(mu, transverse, color=TRANSVERSE, lw=0.8, ls="--", label=r"transverse $\lambda_\perp$")
+    if transverse is not None:
+        axes.plot(mu, transverse, color=TRANSVERSE, lw=0.8, ls="--", label=r"transverse $\lambda_\perp$")
     axes.set(ylim=(-2.2, 1.3), ylabel="exponent\n(nats per step)")
     axes.legend(loc="best", fontsize=6)
 

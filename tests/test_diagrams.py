@@ -10,6 +10,7 @@ import pytest
 import lintrans as lt
 from lintrans import kernels, normal_form, sweeps
 from lintrans.phase import PhaseDiagram
+from lintrans.plotting import plot
 from lintrans.regimes import Evidence, Regime, gather_evidence
 
 SMALL = {"n_transient": 128, "n_steps": 128}
@@ -142,6 +143,20 @@ def test_exponent_at_the_end_is_ln_3():
     result = lt.lyapunov_exponents([2.0], start=(0.5, 0.5), n_transient=128, n_steps=2**16)
     assert abs(result.along[0] - math.log(3)) < 5 * result.along_error[0]
     assert 0 < result.along_error[0] < 0.02
+
+
+@pytest.mark.parametrize("start", [None, (0.7, 0.5)])
+def test_the_exponent_along_is_the_same_alone(start, tmp_path):
+    mus = np.linspace(0.5, 2.1, 60)
+    both = lt.lyapunov_exponents(mus, start=start, **SMALL)
+    alone = lt.lyapunov_exponents(mus, start=start, transverse=False, **SMALL)
+    assert np.array_equal(both.along, alone.along, equal_nan=True)
+    assert np.array_equal(both.along_error, alone.along_error, equal_nan=True)
+    assert alone.transverse is None and alone.transverse_error is None
+    read = lt.load(lt.save(alone, tmp_path / "x.h5"))
+    assert [v.name for v in read.variables()] == ["mu", "along", "along_error"]
+    labels = [t.get_text() for t in plot(read).axes[0].get_legend().get_texts()]
+    assert len(labels) == 1 and "along" in labels[0]
 
 
 def test_exponents_of_a_diverging_orbit_are_not_numbers():

@@ -234,10 +234,12 @@ def test_imbalance_that_underflows_to_zero_on_the_way_leaves_the_exponent_right(
 def test_exponents_are_those_of_the_evidence():
     mus, x, y = grid(150)
     y[::3] = 0.0
-    short = kernels.exponents(mus, x, y, 256, 1024)
+    short = kernels.exponents(mus, x, y, 256, 1024, True)
     full = evidence(mus, x, y)
     assert np.array_equal(short, full[:, 2:6], equal_nan=True)  # to the bit, and NaN for the same orbits
     assert 0 < np.isnan(short[:, 0]).sum() < 100
+    lean = kernels.exponents(mus, x, y, 256, 1024, False)
+    assert np.array_equal(lean[:, :2], short[:, :2], equal_nan=True) and np.isnan(lean[:, 2:]).all()
 
 
 def test_advance_and_orbits_agree_to_the_bit_on_and_off_the_slice():
@@ -255,7 +257,7 @@ def test_advance_and_orbits_agree_to_the_bit_on_and_off_the_slice():
 @pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 500])
 def test_fates_are_found_at_the_right_step(n_steps):
     mus, x, y = grid(1000)
-    codes, steps = kernels.fates(mus, x, y, n_steps, False)
+    codes, steps = kernels.fates(mus, x, y, n_steps, False, False)
     escapes = evidence(mus, x, y, n_transient=512, n_steps=256)[:, 0]
     expected = np.where(escapes < n_steps, escapes, n_steps)
     assert np.array_equal(steps, expected)
@@ -264,8 +266,8 @@ def test_fates_are_found_at_the_right_step(n_steps):
 
 def test_fates_that_converge_are_those_the_certificate_holds_for():
     mus, x, y = grid(1000)
-    codes, steps = kernels.fates(mus, x, y, 640, True)
-    plain, escapes = kernels.fates(mus, x, y, 640, False)
+    codes, steps = kernels.fates(mus, x, y, 640, True, False)
+    plain, escapes = kernels.fates(mus, x, y, 640, False, False)
     assert np.array_equal(codes == kernels.DIVERGED, plain == kernels.DIVERGED)
     assert np.array_equal(steps[codes == kernels.DIVERGED], escapes[codes == kernels.DIVERGED])
     converged = np.flatnonzero(codes == kernels.CONVERGED)
@@ -280,11 +282,22 @@ def test_fates_that_converge_are_those_the_certificate_holds_for():
     assert not normal_form.converges(mus, end_a, end_b)[undecided].any()
 
 
+def test_fates_inside_the_ellipse_need_no_steps():
+    mus, x, y = grid(1000)
+    plain, escapes = kernels.fates(mus, x, y, 640, False, False)
+    codes, steps = kernels.fates(mus, x, y, 640, False, True)
+    inside = (mus < 2) & (normal_form.ellipse_level(mus, x, y) <= 0)
+    assert 100 < inside.sum() < 900
+    assert np.array_equal(codes == kernels.BOUNDED, inside)
+    assert (plain[inside] == kernels.UNDECIDED).all()  # iterated, they do not escape either
+    assert np.array_equal(codes[~inside], plain[~inside]) and np.array_equal(steps, escapes)
+
+
 def test_fates_do_not_depend_on_the_neighbours():
     mus, x, y = grid(500)
     order = np.random.default_rng(0).permutation(500)
-    together = kernels.fates(mus, x, y, 300, True)
-    shuffled = kernels.fates(mus[order], x[order], y[order], 300, True)
+    together = kernels.fates(mus, x, y, 300, True, False)
+    shuffled = kernels.fates(mus[order], x[order], y[order], 300, True, False)
     assert all(np.array_equal(one[order], other) for one, other in zip(together, shuffled, strict=True))
 
 
@@ -307,7 +320,9 @@ def test_machine_code_has_packed_fused_multiply_adds(on_slice):
     if not {"fma", "avx2"} <= cpu_features():
         pytest.skip("this CPU has no vector fused multiply-add (FMA and AVX2)")
     loop = njit(error_model="numpy", fastmath={"contract"})(
-        kernels._walker(balanced=on_slice, escapes=False, rises=False, factors=False).py_func
+        kernels._walker(
+            balanced=on_slice, escapes=False, rises=False, factors=False, transverse=False
+        ).py_func
     )
     mus, x, y = grid(kernels.BLOCK)
     loop(mus, x, y, np.empty((0, 1)), np.empty((0, 1)))

@@ -39,12 +39,12 @@ def small(kind, **options):
     mus = np.linspace(0.05, 2.1, 300)
     if kind == "phase":
         return phase_sweep(mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, **options)
-    if kind == "lyapunov":
-        return lyapunov_sweep(mus, **COUNTS)
+    if kind.startswith("lyapunov"):
+        return lyapunov_sweep(mus, **COUNTS, transverse="along" not in kind)
     return bifurcation_sweep(mus, start=(0.5, 0.4), n_transient=100, n_samples=37)
 
 
-every_kind = pytest.mark.parametrize("kind", ["phase", "lyapunov", "bifurcation"])
+every_kind = pytest.mark.parametrize("kind", ["phase", "lyapunov", "lyapunov along", "bifurcation"])
 
 
 @pytest.fixture

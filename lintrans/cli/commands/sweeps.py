@@ -96,6 +96,9 @@ def lyapunov(
     files: Files,
     n_transient: Transient = 4096,
     n_steps: NSteps = 12288,
+    along_only: Annotated[
+        bool, typer.Option("--along-only", help="Leave out the transverse exponent; faster if balanced.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure the Lyapunov exponents along the loss and transverse to the slice, over mu."""
@@ -103,7 +106,7 @@ def lyapunov(
 
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "lyapunov", json=json)
-    sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps)
+    sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps, transverse=not along_only)
     result = outputs.run(sweep, files, problem, weights, workers.start(), label="lyapunov", json=json)
     _answer(result, files, json=json)
 
@@ -141,8 +144,7 @@ def _answer(result: Any, files: Files, *, json: bool) -> None:
 
 
 def _lyapunov_arrays(result: Any) -> dict[str, Any]:
-    names = ("mu", "along", "along_error", "transverse", "transverse_error")
-    return {name: getattr(result, name) for name in names}
+    return {v.name: v.values for v in result.variables()}
 
 
 def _regime_summary(result: Any) -> dict[str, Any]:
