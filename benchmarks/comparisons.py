@@ -1,10 +1,4 @@
-"""The comparisons, by part. Each is a function without arguments that returns rows."""
-
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+"""Comparisons of kernels, in this process. Each is a function without arguments that returns rows."""
 
 import native
 import numpy as np
@@ -21,7 +15,7 @@ LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, fast
 ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
 CONVERGENCE = "escape and convergence exits", (True, False)
 ELLIPSE = "escape exit, starts inside the ellipse known to be bounded", (False, True)
-LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS, PROCESS_ROUNDS = 31, 7, 15, 7
+LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 15
 
 
 def iterate_plane():
@@ -214,38 +208,3 @@ def threads_of_a_basin():
 def _threads(work, kernel, n_cells, target=1.85):
     times = interleave(THREAD_ROUNDS, one=threaded(kernel, n_cells, 1), two=threaded(kernel, n_cells, 2))
     return [row(f"{work}, two threads", times["two"], "one thread", times["one"], target=target)]
-
-
-def startup():
-    """The default command as a process: the first time with nothing compiled, then from the cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
-        lintrans = Path(sys.executable).with_name("lintrans")
-        default = [lintrans, "phase-diagram", "--quiet", "--force", "--output", Path(folder, "diagram.h5")]
-        imports = [sys.executable, "-c", "import numba, matplotlib.pyplot"]
-
-        def process(command):
-            return timed(lambda: subprocess.run(command, check=True, env=environment))
-
-        first = np.array([process(default)()])
-        times = interleave(PROCESS_ROUNDS, command=process(default), imports=process(imports))
-    work = "lintrans phase-diagram, default grid"
-    return [
-        row(
-            f"{work}, compiled before",
-            times["command"],
-            "import of Numba and Matplotlib",
-            times["imports"],
-            target=0.4,
-        ),
-        row(f"{work}, first run", first, "25 s", 25.0, target=1),
-    ]
-
-
-PARTS = {
-    "limit": [iterate_plane, iterate_slice, plain_loops],
-    "peers": [orbit_diagram, slice_exponent, plane_exponents, basin_of_convergence, basin_of_chaos],
-    "evidence": [evidence],
-    "threads": [threads_of_the_machine, threads_iterating, threads_of_evidence, threads_of_a_basin],
-    "startup": [startup],
-}

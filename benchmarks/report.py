@@ -120,5 +120,7 @@ def _number(value):
 
 
 def _time(seconds):
-    unit, factor = next((u, f) for u, f in (("s", 1), ("ms", 1e3), ("us", 1e6)) if seconds * f >= 1)
+    unit, factor = next(
+        (u, f) for u, f in (("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)) if seconds * f >= 1
+    )
     return f"{_number(seconds * factor)} {unit}"

@@ -1,12 +1,33 @@
 """Measure all comparisons, or the parts named; write results.json and the table of docs/performance.md.
 
-python benchmarks/run.py [limit] [peers] [evidence] [threads] [startup]
+python benchmarks/run.py [limit] [peers] [evidence] [threads] [startup] [growth]
 """
 
 import sys
 
+import comparisons
+import processes
 import report
-from comparisons import PARTS
+
+PARTS = {
+    "limit": [comparisons.iterate_plane, comparisons.iterate_slice, comparisons.plain_loops],
+    "peers": [
+        comparisons.orbit_diagram,
+        comparisons.slice_exponent,
+        comparisons.plane_exponents,
+        comparisons.basin_of_convergence,
+        comparisons.basin_of_chaos,
+    ],
+    "evidence": [comparisons.evidence],
+    "threads": [
+        comparisons.threads_of_the_machine,
+        comparisons.threads_iterating,
+        comparisons.threads_of_evidence,
+        comparisons.threads_of_a_basin,
+    ],
+    "startup": [processes.startup, processes.phases_of_a_start],
+    "growth": [processes.growth],
+}
 
 
 def main():

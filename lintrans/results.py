@@ -7,6 +7,7 @@ The types of the arrays are those of the annotations.
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Iterator, Mapping
@@ -72,9 +73,14 @@ def on(*dims: str, text: str = "", optional: bool = False, parts: type | None = 
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
 
+@functools.cache
+def _version(name: str) -> str:
+    return version(name)  # parses a file, a millisecond each
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages a result depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,8 +110,13 @@ class Result:
         Result.kinds[cls.kind] = cls
 
     @classmethod
-    def slots(cls) -> Iterator[Slot]:
+    @functools.cache
+    def slots(cls) -> tuple[Slot, ...]:
         """Places of all arrays, axes first."""
+        return tuple(cls._slots())
+
+    @classmethod
+    def _slots(cls) -> Iterator[Slot]:
         hints = get_type_hints(cls)
         for f in fields(cls):
             if "dims" not in f.metadata:

@@ -202,7 +202,7 @@ def _assemble(journal: Journal, path: Path) -> None:
     settings = json.loads(json.dumps(sweep.settings() | journal.context))
     try:
         with _created(part, sweep.result.kind, settings, versions()) as file:
-            first, axes = journal.read(0), sweep.axes()
+            first, axes, tiled = journal.read(0), sweep.axes(), {}
             for slot in sweep.result.slots():
                 values = axes.get(slot.name, first.get(slot.name))
                 if values is None:
@@ -213,10 +213,11 @@ def _assemble(journal: Journal, path: Path) -> None:
                 else:
                     shape = sweep.shape + values.shape[len(sweep.shape) :]
                     chunks = _chunks(values.shape, values.itemsize)
-                    _dataset(file, variable, shape=shape, dtype=values.dtype, chunks=chunks)
+                    storage = {"shape": shape, "dtype": values.dtype, "chunks": chunks}
+                    tiled[slot.name] = _dataset(file, variable, **storage)
             for tile in sweep.tiles():
                 for name, values in journal.read(tile.number).items():
-                    file[name][tile.place] = values
+                    tiled[name][tile.place] = values
         if _file_mode(path) and not journal.force and not filecmp.cmp(part, path, shallow=False):
             raise InputError(f"output must not exist, got {path}; pass --force (force=True) to replace it")
         part.replace(path)
@@ -268,7 +269,7 @@ def load(path: str | os.PathLike[str]) -> Result:
         raise InputError(f"{path}: not a readable lintrans file ({reason}); compute it again") from None
 
 
-def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> None:
+def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> h5py.Dataset:
     """Create the dataset of a variable on its axes; ``storage`` is its data, or their shape and type."""
     compression: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     data = file.create_dataset(variable.name, fletcher32=True, track_order=True, **compression, **storage)
@@ -276,9 +277,10 @@ def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> None:
     data.attrs["dims"] = np.bytes_(",".join(variable.dims))
     if variable.dims == (variable.name,):
         data.make_scale(variable.name)
-        return
+        return data
     for i, name in enumerate(variable.dims):
         data.dims[i].attach_scale(file[name])
+    return data
 
 
 def _read(file: h5py.File) -> Result:
