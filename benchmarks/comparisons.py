@@ -15,6 +15,7 @@ LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, fast
 ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
 CONVERGENCE = "escape and convergence exits", (True, False)
 ELLIPSE = "escape exit, starts inside the ellipse known to be bounded", (False, True)
+SECONDS_BESIDE_PEERS = 0.2
 LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 15
 
 
@@ -133,11 +134,11 @@ def _exponents(problem, *, transverse):
 
 
 def basin_of_convergence():
-    return _basin(0.9, target=200) + _basin(0.9, ELLIPSE) + _basin(0.9, CONVERGENCE, target=1000)
+    return _basin(0.9, target=200) + _basin(0.9, ELLIPSE, target=200) + _basin(0.9, CONVERGENCE, target=1000)
 
 
 def basin_of_chaos():
-    return _basin(1.5, target=200) + _basin(1.5, ELLIPSE)
+    return _basin(1.5, target=200) + _basin(1.5, ELLIPSE, target=200)
 
 
 def _basin(mu, exits=ESCAPE, *, target=None):
@@ -159,7 +160,7 @@ def _against_peer(work, run, *, check, tasks, target, n_steps=None):
     for task in tasks:
         np.testing.assert_allclose(ours, peer_process.run(task)["check"], atol=5e-3, err_msg=task)
     peers = {task: peer_process.candidate(task) for task in tasks}
-    times = interleave(PEER_ROUNDS, kernel=timed(run, repeats=10), **peers)
+    times = interleave(PEER_ROUNDS, kernel=timed(run, at_least=SECONDS_BESIDE_PEERS), **peers)
     return [
         row(work, times["kernel"], name, times[task], target=target, n_steps=n_steps)
         for task, name in tasks.items()
@@ -202,9 +203,11 @@ def threads_of_a_basin():
     a, b = problems.to_modes(1.5, *problems.basin_starts())
     mu, n = np.full_like(a, 1.5), problems.BASIN_STEPS
     work = "basin, 512 x 512 starts, mu = 1.5"
-    return _threads(work, lambda i: kernels.fates(mu[i], a[i], b[i], n, False, False), mu.size)
+    kernel = lambda i: kernels.fates(mu[i], a[i], b[i], n, False, False)  # noqa: E731
+    return _threads(work, kernel, mu.size, cells_per_slice=4096)  # far out they take next to no time
 
 
-def _threads(work, kernel, n_cells, target=1.85):
-    times = interleave(THREAD_ROUNDS, one=threaded(kernel, n_cells, 1), two=threaded(kernel, n_cells, 2))
+def _threads(work, kernel, n_cells, target=1.85, **options):
+    one, two = (threaded(kernel, n_cells, n_threads, **options) for n_threads in (1, 2))
+    times = interleave(THREAD_ROUNDS, one=one, two=two)
     return [row(f"{work}, two threads", times["two"], "one thread", times["one"], target=target)]
