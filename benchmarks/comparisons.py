@@ -13,8 +13,8 @@ from lintrans import kernels
 PLANE, SLICE = 4, 2  # multiply-adds of one step
 LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"
 ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
-CONVERGENCE = "escape and convergence exits", (True, False)
-ELLIPSE = "escape exit, starts inside the ellipse known to be bounded", (False, True)
+CONVERGENCE = "escape and convergence exit", (True, False)
+ELLIPSE = "escape exit and ellipse", (False, True)
 SECONDS_BESIDE_PEERS = 0.2
 LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 15
 
@@ -86,7 +86,7 @@ def orbit_diagram():
     problem = problems.ORBIT_DIAGRAM
     starts, counts = problem.starts(), (problem.n_transient, problem.n_steps)
     return _against_peer(
-        "orbit diagram, 1000 mu x 2000 steps",
+        "orbit diagram",
         lambda: kernels.orbits(*starts, *counts),
         check=lambda states: np.mean(states[0] ** 2),
         tasks={
@@ -99,7 +99,7 @@ def orbit_diagram():
 
 
 def slice_exponent():
-    problem, work = problems.SLICE_EXPONENT, "exponent on the slice, 1000 mu x 11008 steps"
+    problem, work = problems.SLICE_EXPONENT, "exponent on the slice"
     run = _exponents(problem, transverse=False)
     times = interleave(LIMIT_ROUNDS, kernel=timed(run), peak=timed(native.peak))
     cost = {"n_steps": problem.n_map_steps, "n_multiply_adds": SLICE}
@@ -119,7 +119,7 @@ def slice_exponent():
 def plane_exponents():
     problem = problems.PLANE_EXPONENTS
     return _against_peer(
-        "both exponents in the plane, 1000 mu x 11008 steps",
+        "both exponents in the plane",
         _exponents(problem, transverse=True),
         check=lambda table: np.mean(table[:, 0] + table[:, 2]),
         tasks={"plane_exponents": LYAPUNOV, "plane_exponents_tuned": LYAPUNOV_TUNED},
@@ -146,7 +146,7 @@ def _basin(mu, exits=ESCAPE, *, target=None):
     mus = np.full_like(a, mu)
     leave, flags = exits
     return _against_peer(
-        f"basin, 512 x 512 starts x {problems.BASIN_STEPS} steps, mu = {mu}, {leave}",
+        f"basin, mu = {mu}, {leave}",
         lambda: kernels.fates(mus, a, b, problems.BASIN_STEPS, *flags),
         check=lambda fates: np.mean(fates[0] == kernels.DIVERGED),
         tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
@@ -176,7 +176,7 @@ def evidence():
     )
     n_steps = np.minimum(escapes, sum(problems.EVIDENCE_STEPS)).sum()  # an orbit ends where it escapes
     cost = {"n_steps": n_steps, "n_multiply_adds": PLANE}
-    work = "full regime evidence, 32 of 2048 rows of 2048 cells x 4000 steps"
+    work = "full regime evidence"
     return [limit_row(work, times["kernel"], times["peak"], **cost, target=0.15)]
 
 
@@ -195,14 +195,14 @@ def threads_iterating():
 def threads_of_evidence():
     mu, a, b = problems.evidence_grid()
     counts = *problems.EVIDENCE_STEPS, *problems.EVIDENCE_SEARCH
-    work = "full regime evidence, 32 of 2048 rows of 2048 cells"
+    work = "full regime evidence"
     return _threads(work, lambda i: kernels.evidence(mu[i], a[i], b[i], *counts), mu.size)
 
 
 def threads_of_a_basin():
     a, b = problems.to_modes(1.5, *problems.basin_starts())
     mu, n = np.full_like(a, 1.5), problems.BASIN_STEPS
-    work = "basin, 512 x 512 starts, mu = 1.5"
+    work = "basin, mu = 1.5"
     kernel = lambda i: kernels.fates(mu[i], a[i], b[i], n, False, False)  # noqa: E731
     return _threads(work, kernel, mu.size, cells_per_slice=4096)  # far out they take next to no time
 

@@ -14,7 +14,6 @@ from report import row
 HERE = Path(__file__).parent
 ROUNDS = 7
 SIZES = 10**5, 10**6, 10**7, 10**8
-DIAGRAM = "lintrans phase-diagram, default grid"
 
 
 def startup():
@@ -32,8 +31,8 @@ def startup():
         times = interleave(ROUNDS, command=process(default), imports=process(imports))
     reference = "import of Numba and Matplotlib"
     return [
-        row(f"{DIAGRAM}, compiled before", times["command"], reference, times["imports"], target=0.4),
-        row(f"{DIAGRAM}, first run", first, "25 s", 25.0, target=1),
+        row("compiled before", times["command"], reference, times["imports"], target=0.4),
+        row("first run", first, "25 s", 25.0, target=1),
     ]
 
 
@@ -48,7 +47,7 @@ def phases_of_a_start():
         whole = np.array([sum(phases.values()) for phases in rounds])
         for phase in rounds[0]:
             part = np.array([phases[phase] for phases in rounds])
-            rows.append(row(f"{DIAGRAM}, {name}: {phase}", part, "all of it", whole))
+            rows.append(row(f"{name}: {phase}", part, "all of it", whole))
     return rows
 
 
@@ -62,8 +61,8 @@ def growth():
             ]
         per_cell, small = (np.array([answer[key] for answer in rounds]) for key in ("seconds", "small"))
         peak = max(answer["megabytes"] for answer in rounds)
-        work = f"one cell of a sweep of 10^{len(str(n_cells)) - 1} cells (peak memory {peak:.0f} MB)"
-        rows.append(row(work, per_cell, "one cell of 10^5", small, n_steps=512, target=1 / 1.15))
+        work = f"10^{len(str(n_cells)) - 1} cells, peak memory {peak:.0f} MB"
+        rows.append(row(work, per_cell, "10^5 cells", small, n_steps=512, target=1 / 1.15))
     return rows
 
 

@@ -119,7 +119,7 @@ def run_to_file(
     """Compute a sweep into a result file, tile by tile; memory does not grow with the grid.
 
     Whatever ends the work early, the tiles that were finished lie in a journal beside ``path``, and
-    `lintrans.store.resume` goes on from there to the same file, bit for bit.
+    `lintrans.resume` goes on from there to the same file, bit for bit.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def resume(
     Raises
     ------
     InputError
-        If there is none, or as `lintrans.store.run_to_file`.
+        If there is none, or as `lintrans.run_to_file`.
     """
     journal = Journal.open(Path(path))
     journal.force |= force
