@@ -16,7 +16,7 @@ ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
 CONVERGENCE = "escape and convergence exit", (True, False)
 ELLIPSE = "escape exit and ellipse", (False, True)
 SECONDS_BESIDE_PEERS = 0.2
-LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 15
+LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 31
 
 
 def iterate_plane():

@@ -108,7 +108,7 @@ def line(row):
         "" if row.git_per_s is None else _number(row.git_per_s),
         row.against,
         median if row.ratio.rounds == 1 else f"{median} ({low} to {high})",
-        "" if row.target is None else f"{row.target:.3g}",
+        "" if row.target is None else _number(row.target),
         {True: "yes", False: "no", None: ""}[row.reached],
     ]
     return f"| {' | '.join(cells)} |"
