@@ -23,6 +23,7 @@ from lintrans.results import versions
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
+LOG = logging.getLogger(__name__)
 MAX_THREADS = 1024
 SECONDS_PER_TASK = 1.0  # of a Dask task: it costs the scheduler about a millisecond
 MAX_ITEMS_PER_TASK = 64
@@ -172,7 +173,10 @@ def _map(
     try:
         while True:
             if time.monotonic() - counted > SECONDS_BETWEEN_COUNTS:
-                n_threads, counted = max(1, sum(client.nthreads().values())), time.monotonic()
+                found, counted = sum(client.nthreads().values()), time.monotonic()
+                if not found:
+                    LOG.warning("the Dask cluster has no workers yet; the work waits for some")
+                n_threads = max(1, found)
             while len(pending) < 2 * n_threads:
                 items = list(itertools.islice(remaining, n_per_task))
                 if not items:

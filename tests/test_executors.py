@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -126,6 +127,14 @@ def test_workers_killed_at_work_lose_nothing(tmp_path, cluster, short_tasks, who
     path = store.run_to_file(diagram(), tmp_path / "x.h5", executor=executor, progress=progress)
     assert len(killed) >= 3
     assert path.read_bytes() == whole
+
+
+def test_a_cluster_without_workers_is_named_and_waited_for(caplog):
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    with LocalCluster(n_workers=0, **options) as empty:
+        threading.Timer(1.0, empty.scale, (1,)).start()
+        assert list(Dask(empty.scheduler_address).map(square, [3])) == [(3, 9)]
+    assert "no workers yet" in caplog.text
 
 
 def test_a_task_that_kills_its_workers_is_given_up(cluster):
