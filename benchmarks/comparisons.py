@@ -12,9 +12,10 @@ from lintrans import kernels
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
 LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"
-ESCAPE = "escape exit", (False, False)  # and what `kernels.fates` is told
-CONVERGENCE = "escape and convergence exit", (True, False)
-ELLIPSE = "escape exit and ellipse", (False, True)
+NO_ENDS = np.empty((0, 3))
+ESCAPE = "escape exit", (-1.0, False, NO_ENDS)  # and what `kernels.fates` is told
+CONVERGENCE = "escape and convergence exit", (np.inf, False, NO_ENDS)
+ELLIPSE = "escape exit and ellipse", (-1.0, True, NO_ENDS)
 SECONDS_BESIDE_PEERS = 0.2
 LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 31
 
@@ -203,7 +204,7 @@ def threads_of_a_basin():
     a, b = problems.to_modes(1.5, *problems.basin_starts())
     mu, n = np.full_like(a, 1.5), problems.BASIN_STEPS
     work = "basin, mu = 1.5"
-    kernel = lambda i: kernels.fates(mu[i], a[i], b[i], n, False, False)  # noqa: E731
+    kernel = lambda i: kernels.fates(mu[i], a[i], b[i], n, *ESCAPE[1])  # noqa: E731
     return _threads(work, kernel, mu.size, cells_per_slice=4096)  # far out they take next to no time
 
 

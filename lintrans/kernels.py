@@ -90,9 +90,12 @@ def slope(mu, r):
 
 
 @_compile
-def determinant(slope, square, r):
-    """Determinant of the Jacobian of `step`, from `slope`, b^2 = square and the residual r."""
-    return (slope + r * slope) - 4.0 * square
+def determinant(slope, double, r):
+    """Determinant of the Jacobian of `step`, from `slope`, double = 2 b and the residual r.
+
+    Not from b^2: the compiler would use that product in `step` too, rounded and no longer fused.
+    """
+    return (slope + r * slope) - double * double
 
 
 @_compile
@@ -129,7 +132,7 @@ def _walker(*, balanced, escapes, rises, factors, transverse):
             if transverse:
                 y = products[_TRANSVERSE, j]
             for _ in range(chunk):
-                square = q * q
+                double = q + q
                 if balanced:
                     p, _q, r = step(m, p, 0.0)
                 else:
@@ -142,7 +145,7 @@ def _walker(*, balanced, escapes, rises, factors, transverse):
                     last = abs(r)
                 if factors:
                     along = slope(m, r)
-                    x *= along if balanced else determinant(along, square, r)
+                    x *= along if balanced else determinant(along, double, r)
                 if transverse:
                     y += r * y
             a[j] = p
@@ -185,6 +188,7 @@ def _walk(*, escapes=False, rises=False, factors=False, transverse=True):
 
 _advance = _walk()
 _guard = _walk(escapes=True)
+_note_rises = _walk(rises=True)
 _watch = _walk(escapes=True, rises=True)
 _measure = _walk(factors=True)
 _measure_along = _walk(factors=True, transverse=False)
@@ -354,12 +358,12 @@ def _cycle_exponent(mu, a, b, period):
     total = 0.0
     balanced = b == 0.0
     for _ in range(period):
-        square = b * b
+        double = b + b
         a, b, r = step(mu, a, b)
         if balanced:
             total += np.log(abs(slope(mu, r)))
         else:
-            total += np.log(abs(determinant(slope(mu, r), square, r))) - np.log(abs(1.0 + r))
+            total += np.log(abs(determinant(slope(mu, r), double, r))) - np.log(abs(1.0 + r))
     return total / period
 
 
@@ -584,62 +588,84 @@ def _block_evidence(balanced, mu, a, b, n_transient, n_steps, result, index):
 
 
 @_entry
-def fates(mu, a, b, n_steps, exit_converged, exit_bounded):
-    """How each orbit ends within ``n_steps``: codes (UNDECIDED, CONVERGED, DIVERGED, BOUNDED) and steps.
+def fates(mu, a, b, n_steps, settled, exit_bounded, ends):
+    """How each orbit ends within ``n_steps``: codes and steps.
 
-    Diverged: |r| exceeds ESCAPED at that step. Converged, if ``exit_converged``: `converges` holds at that
-    step, a multiple of 2 * WINDOW. Bounded, if ``exit_bounded``: `is_inside` holds at the start, which is
-    not iterated. A lane whose orbit has ended takes the next orbit.
+    Codes: DIVERGED, |r| exceeds ESCAPED at that step. CONVERGED, `converges` holds with |r| <= ``settled``
+    at that step, a multiple of 2 * WINDOW; negative, no orbit ends so. BOUNDED, if ``exit_bounded``:
+    `is_inside` holds at the start, which is not iterated. Else UNDECIDED after ``n_steps``. ``ends``, unless
+    it is empty, receives (n, 3): the last state (a, b), up to 2 * WINDOW - 1 steps later, and 1 if the loss
+    rose on the way there. A lane whose orbit has ended takes the next orbit.
     """
-    codes, steps = np.zeros(mu.size, np.uint8), np.full(mu.size, n_steps)
-    if exit_bounded:
-        _find_bounded(mu, a, b, codes)
+    codes, steps = _known_fates(mu, a, b, exit_bounded), np.full(mu.size, n_steps)
     balanced = bool(np.all(b == 0.0))
     m, p, q = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
     first_p, first_q = np.empty(BLOCK), np.empty(BLOCK)
+    seen, none = np.full((3, BLOCK), np.inf), np.empty((0, BLOCK))
     orbit, done = np.full(BLOCK, -1), np.zeros(BLOCK, np.int64)
-    ended, none = np.ones(BLOCK, np.int64), np.empty((0, BLOCK))  # numbers as wide as the others: vectors
+    ended = np.ones(BLOCK, np.int64)  # numbers as wide as the others: vectors
     n_next = 0
     while True:
-        n_next = _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q)
+        n_next = _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen)
         if orbit.max() < 0:
             return codes, steps
         n_ended = 0
         while n_ended == 0:
             first_p[:], first_q[:] = p, q
-            _advance(balanced, m, p, q, none, none)
-            _advance(balanced, m, p, q, none, none)
-            for j in range(BLOCK):
-                done[j] += 2 * WINDOW
-                ended[j] = (_is_far(p[j], q[j]) | (done[j] >= n_steps)) & (orbit[j] >= 0)
-            if exit_converged:
-                for j in range(BLOCK):
-                    ended[j] |= converges(m[j], p[j], q[j]) & (orbit[j] >= 0)
-            n_ended = ended.sum()
+            for _ in range(2):
+                if ends.size > 0:
+                    _note_rises(balanced, m, p, q, seen, none)
+                else:
+                    _advance(balanced, m, p, q, seen, none)
+            n_ended = _find_ended(m, p, q, n_steps, settled, orbit, done, ended)
         for j in np.flatnonzero(ended):
             i, escape = orbit[j], np.inf
             if _is_far(p[j], q[j]):
                 first = done[j] - 2 * WINDOW
                 escape, _rise = _locate(m[j], first_p[j], first_q[j], np.inf, first, 2 * WINDOW)
+            if ends.size > 0:
+                ends[i, 0], ends[i, 1], ends[i, 2] = p[j], q[j], seen[_RISE, j] > RISE_FLOOR
             if escape < n_steps:
                 codes[i], steps[i] = DIVERGED, int(escape)
-            elif exit_converged and done[j] <= n_steps and converges(m[j], p[j], q[j]):
+            elif done[j] <= n_steps and _is_settled(m[j], p[j], q[j], settled):
                 codes[i], steps[i] = CONVERGED, done[j]
             else:
                 ended[j] = done[j] >= n_steps
 
 
 @_compile
-def _find_bounded(mu, a, b, codes):
-    """Mark the starts that `is_inside` says never escape."""
-    for i in range(mu.size):
-        codes[i] = BOUNDED if is_inside(mu[i], a[i], b[i]) else UNDECIDED
+def _find_ended(mu, a, b, n_steps, settled, orbit, done, ended):
+    """Mark the lanes whose orbit may have ended in the last 2 * WINDOW steps; returns how many."""
+    for j in range(BLOCK):
+        done[j] += 2 * WINDOW
+        ended[j] = (_is_far(a[j], b[j]) | (done[j] >= n_steps)) & (orbit[j] >= 0)
+    if settled >= 0.0:
+        for j in range(BLOCK):
+            ended[j] |= _is_settled(mu[j], a[j], b[j], settled) & (orbit[j] >= 0)
+    return ended.sum()
 
 
 @_compile
-def _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q):
+def _is_settled(mu, a, b, settled):
+    """Whether `converges` holds with |r| <= settled."""
+    return converges(mu, a, b) & (abs(step(mu, a, b)[2]) <= settled)
+
+
+@_compile
+def _known_fates(mu, a, b, exit_bounded):
+    """Codes before any step: BOUNDED where `is_inside` says that a start never escapes, if that is wanted."""
+    codes = np.full(mu.size, UNDECIDED, np.uint8)
+    if exit_bounded:
+        for i in range(mu.size):
+            codes[i] = BOUNDED if is_inside(mu[i], a[i], b[i]) else UNDECIDED
+    return codes
+
+
+@_compile
+def _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen):
     """Put the next orbits into the lanes that have ended; what is left over rests on the saddle."""
     for j in np.flatnonzero(ended):
+        seen[_LAST, j], seen[_RISE, j] = np.inf, -np.inf
         while n_next < mu.size and codes[n_next] == BOUNDED:
             n_next += 1
         if n_next < mu.size:

@@ -42,7 +42,7 @@ def factors_are_derived(slope, determinant):
     jacobian = sp.Matrix(modes.step_modes(a, b, mu)).jacobian([a, b])
     r = modes.residual(a, b, mu)
     on_slice = sp.expand((jacobian[0, 0] - slope(mu, r)).subs(b, 0))
-    return on_slice == 0 and sp.expand(jacobian.det() - determinant(slope(mu, r), b**2, r)) == 0
+    return on_slice == 0 and sp.expand(jacobian.det() - determinant(slope(mu, r), 2 * b, r)) == 0
 
 
 def test_step_equals_the_derivation():
@@ -73,7 +73,7 @@ FACTOR_MUTANTS = {
     "coefficient of r": (lambda m, r: slope(m, 2 * r / 3), determinant),
     "sign": (lambda m, r: -slope(m, r), determinant),
     "sign of the determinant": (slope, lambda x, q, r: -determinant(x, q, r)),
-    "transposed sign in the determinant": (slope, lambda x, q, r: determinant(x, -q, r)),
+    "transposed sign in the determinant": (slope, lambda x, q, r: 2 * (x + r * x) - determinant(x, q, r)),
     "determinant on the slice": (slope, lambda x, q, r: x),
 }
 
@@ -254,10 +254,14 @@ def test_advance_and_orbits_agree_to_the_bit_on_and_off_the_slice():
             assert np.array_equal(found[1], all_b[:, n], equal_nan=True)
 
 
+NO_ENDS = np.empty((0, 3))
+NEITHER, CONVERGENCE = (-1.0, False, NO_ENDS), (np.inf, False, NO_ENDS)  # exits of `fates`
+
+
 @pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 500])
 def test_fates_are_found_at_the_right_step(n_steps):
     mus, x, y = grid(1000)
-    codes, steps = kernels.fates(mus, x, y, n_steps, False, False)
+    codes, steps = kernels.fates(mus, x, y, n_steps, *NEITHER)
     escapes = evidence(mus, x, y, n_transient=512, n_steps=256)[:, 0]
     expected = np.where(escapes < n_steps, escapes, n_steps)
     assert np.array_equal(steps, expected)
@@ -266,8 +270,8 @@ def test_fates_are_found_at_the_right_step(n_steps):
 
 def test_fates_that_converge_are_those_the_certificate_holds_for():
     mus, x, y = grid(1000)
-    codes, steps = kernels.fates(mus, x, y, 640, True, False)
-    plain, escapes = kernels.fates(mus, x, y, 640, False, False)
+    codes, steps = kernels.fates(mus, x, y, 640, *CONVERGENCE)
+    plain, escapes = kernels.fates(mus, x, y, 640, *NEITHER)
     assert np.array_equal(codes == kernels.DIVERGED, plain == kernels.DIVERGED)
     assert np.array_equal(steps[codes == kernels.DIVERGED], escapes[codes == kernels.DIVERGED])
     converged = np.flatnonzero(codes == kernels.CONVERGED)
@@ -282,10 +286,28 @@ def test_fates_that_converge_are_those_the_certificate_holds_for():
     assert not normal_form.converges(mus, end_a, end_b)[undecided].any()
 
 
+def test_fates_note_rises_and_the_last_state():
+    mus, x, y = grid(1000)
+    ends = np.zeros((1000, 3))
+    codes, _ = kernels.fates(mus, x, y, 768, -1.0, False, ends)
+    full = evidence(mus, x, y, n_transient=512, n_steps=256)
+    stays = codes != kernels.DIVERGED
+    assert np.array_equal(ends[stays, 2], np.isfinite(full[stays, 1]))
+    assert 100 < ends[stays, 2].sum() < stays.sum()
+    assert np.array_equal(ends[stays, :2], full[stays, 6:8])  # whatever else is measured on the way
+    assert np.array_equal(ends[stays, :2], np.array(kernels.advance(mus, x, y, 768)).T[stays])
+    codes, steps = kernels.fates(mus, x, y, 768, 1e-4, False, ends)
+    for i in np.flatnonzero(codes == kernels.CONVERGED)[::20]:
+        there = kernels.advance(mus[i : i + 1], x[i : i + 1], y[i : i + 1], steps[i])
+        assert (ends[i, 0], ends[i, 1]) == (there[0][0], there[1][0])
+        assert abs(normal_form.residual(mus[i], ends[i, 0], ends[i, 1])) <= 1e-4
+        assert ends[i, 2] == np.isfinite(full[i, 1])
+
+
 def test_fates_inside_the_ellipse_need_no_steps():
     mus, x, y = grid(1000)
-    plain, escapes = kernels.fates(mus, x, y, 640, False, False)
-    codes, steps = kernels.fates(mus, x, y, 640, False, True)
+    plain, escapes = kernels.fates(mus, x, y, 640, *NEITHER)
+    codes, steps = kernels.fates(mus, x, y, 640, -1.0, True, NO_ENDS)
     inside = (mus < 2) & (normal_form.ellipse_level(mus, x, y) <= 0)
     assert 100 < inside.sum() < 900
     assert np.array_equal(codes == kernels.BOUNDED, inside)
@@ -296,8 +318,8 @@ def test_fates_inside_the_ellipse_need_no_steps():
 def test_fates_do_not_depend_on_the_neighbours():
     mus, x, y = grid(500)
     order = np.random.default_rng(0).permutation(500)
-    together = kernels.fates(mus, x, y, 300, True, False)
-    shuffled = kernels.fates(mus[order], x[order], y[order], 300, True, False)
+    together = kernels.fates(mus, x, y, 300, *CONVERGENCE)
+    shuffled = kernels.fates(mus[order], x[order], y[order], 300, *CONVERGENCE)
     assert all(np.array_equal(one[order], other) for one, other in zip(together, shuffled, strict=True))
 
 
