@@ -26,6 +26,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+import lintrans.basins
 import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase
