@@ -38,6 +38,8 @@ figures: .venv/installed
 	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 1,1 --scales 0.01:2:300 --output demo/scales.h5 --figure docs/figures/scales.png --force
 	$(BIN)/lintrans phase-diagram --mu 0.005:2.2:440 --start 0.5,0.5 --imbalances -5:5:300 --output demo/imbalances.h5 --figure docs/figures/imbalances.png --force
 	$(BIN)/lintrans lyapunov --mu 0.9:2.05:1200 --output demo/lyapunov.h5 --figure docs/figures/lyapunov.png --force
+	$(BIN)/lintrans basin --mu 0.9 --u=-2.5:2.5:1000 --v=-2.5:2.5:1000 --output demo/basin.h5 --figure docs/figures/basin.png --force
+	$(BIN)/lintrans basin --mu 1.5 --u=-2:2:1000 --v=-2:2:1000 --output demo/basin_chaos.h5 --figure docs/figures/basin_chaos.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
 	$(BIN)/python docs/draw_house.py

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lintrans.balanced_slice import Landmark, landmarks
+    from lintrans.basins import BasinMap, basin_map, basin_sweep
     from lintrans.certified import CertifiedLandmark, certified_landmarks
     from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
     from lintrans.executors import Dask, Threads
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "balanced_slice": ("Landmark", "landmarks"),
+    "basins": ("BasinMap", "basin_map", "basin_sweep"),
     "certified": ("CertifiedLandmark", "certified_landmarks"),
     "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
     "executors": ("Dask", "Threads"),
@@ -50,6 +52,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - one line per room, as above
     "Landmark", "landmarks",
+    "BasinMap", "basin_map", "basin_sweep",
     "CertifiedLandmark", "certified_landmarks",
     "InputError", "MissingExtraError", "NoNormalFormError",
     "Dask", "Threads",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans import kernels, normal_form
+from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, positive, short
 from lintrans.executors import Threads
 from lintrans.regimes import Regime, regime
@@ -56,8 +57,9 @@ class BasinMap(Result):
 
     ``sharpness`` is u^2 + v^2 at the minimum that was selected, the largest eigenvalue of the Hessian in
     normalised units: times mu it is at most 2. NaN where training does not converge. ``branch`` is the sign
-    of a: which branch of the hyperbola uv = 1, or of two mirror-image attractors which one; of the last
-    state if training has not settled; 0 where it diverged.
+    of a: which branch of the hyperbola uv = 1, or of two mirror-image attractors which one, after the last
+    step if training has not settled. 0 where it diverged, and everywhere from the landmark crisis on, where
+    there is one attractor for both.
     """
 
     kind: ClassVar[str] = "basin_map"
@@ -226,9 +228,14 @@ class BasinSweep(Sweep):
             "regime": regime,
             "steps": steps.astype(np.int32),
             "sharpness": sharpness,
-            "branch": np.where(diverged, 0, np.sign(ends[:, 0])).astype(np.int8),
+            "branch": self._branches(ends[:, 0], diverged),
         }
         return {name: x.reshape(shape) for name, x in arrays.items()}
+
+    def _branches(self, end_a: FloatArray, diverged: NDArray[np.bool_]) -> NDArray[np.int8]:
+        if self.mu >= landmarks()["crisis"].mu:
+            return np.zeros(end_a.size, np.int8)
+        return np.where(diverged, 0, np.sign(end_a)).astype(np.int8)
 
     def _verdicts(self, a: FloatArray, b: FloatArray) -> NDArray[np.uint8]:
         """Verdicts on starts that neither diverged nor settled, from the theory."""

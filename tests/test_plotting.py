@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 import lintrans as lt
 from lintrans import plotting
 from lintrans.balanced_slice import landmarks
-from lintrans.plotting import COLORS, plot, save_figure
+from lintrans.plotting import diagrams, plot, save_figure
+from lintrans.plotting.style import COLORS
 from lintrans.regimes import Regime
 from lintrans.results import Result
 
@@ -35,6 +36,7 @@ def verification(mu=0.5):
     return lt.verify(UNIT, step_size=mu, value=0.4, key_query=[[0.3]], n_steps=64)
 
 
+WINDOW = np.linspace(-2.5, 2.5, 40)
 MAKERS = {
     "phase line": phases,
     "phase line on a prompt": lambda: phases(**ON_PROMPT),
@@ -44,6 +46,9 @@ MAKERS = {
     "bifurcation on a prompt": lambda: bifurcation(**ON_PROMPT),
     "lyapunov": lambda: lt.lyapunov_exponents(MU, **SMALL),
     "lyapunov on a prompt": lambda: lt.lyapunov_exponents(MU, **SMALL, **ON_PROMPT),
+    "basin": lambda: lt.basin_map(0.9, u=WINDOW, v=WINDOW),
+    "basin in modes": lambda: lt.basin_map(1.3, a=WINDOW, b=WINDOW),
+    "basin beyond crisis": lambda: lt.basin_map(1.8, u=WINDOW, v=WINDOW),
     "orbit": lambda: lt.orbit(1.1, 0.4, 0.3, n_steps=40),
     "verification": verification,
 }
@@ -58,6 +63,8 @@ ODD = {
     "uneven mus": lambda: phases([0.1, 0.11, 0.5, 2.15], scales=[0.1, 1.0, 1.1]),
     "no landmark in range": lambda: phases([0.1, 0.2]),
     "one mu in bifurcation": lambda: bifurcation([1.1]),
+    "basin of one start": lambda: lt.basin_map(0.9, u=[0.5], v=[0.4]),
+    "basin, all divergent": lambda: lt.basin_map(2.5, u=[2.0, 3.0], v=[2.0, 3.0]),
     "divergent bifurcation": lambda: bifurcation([3.0, 4.0]),
     "constant bifurcation": lambda: bifurcation([0.3, 0.4], start=(1.0, 1.0)),
     "uneven bifurcation": lambda: bifurcation([0.5, 1.1, 1.11, 1.9]),
@@ -177,12 +184,11 @@ def test_figures_are_one_column_wide_and_leave_pyplot_alone():
 def test_axes_are_labelled_with_their_symbols(name):
     figure, result = drawn(name), made(name)
     assert all(axes.get_ylabel() for axes in figure.axes)
-    assert figure.axes[-1].get_xlabel()
+    assert figure.axes[0 if result.kind == "basin_map" else -1].get_xlabel()  # no colour bar has one
     found = " ".join(labels(figure))
-    if result.kind in ("orbit", "verification"):
-        assert "gradient descent step" in found and rf"$\mu={result.settings['mu']:.6g}$" in (
-            figure.axes[0].get_title()
-        )
+    if result.kind in ("orbit", "verification", "basin_map"):
+        assert rf"$\mu={result.settings['mu']:.6g}$" in figure.axes[0].get_title()
+        assert "gradient descent step" in found or "of the start" in found
     else:
         assert r"$\mu$" in found
     symbols = {
@@ -289,8 +295,8 @@ def test_cells_have_the_colour_of_their_regime(name):
 
 
 def test_that_check_notices_a_swapped_axis(monkeypatch):
-    draw = plotting._regime_mesh
-    monkeypatch.setattr(plotting, "_regime_mesh", lambda axes, x, y, r: draw(axes, x, y, r[::-1]))
+    draw = diagrams.regime_mesh
+    monkeypatch.setattr(diagrams, "regime_mesh", lambda axes, x, y, r: draw(axes, x, y, r[::-1]))
     figure = plot(made("scales"))
     assert (shown_regimes(figure, figure.axes[-1], made("scales")) != made("scales").regime).any()
 
@@ -307,7 +313,7 @@ def test_cells_lie_around_their_grid_points():
 
 @pytest.mark.parametrize("name", ["lyapunov", "phase line", "orbit", "verification"])
 def test_a_variable_of_another_kind_is_refused(name):
-    with pytest.raises(lt.InputError, match="variable needs a bifurcation diagram, got 'uv'"):
+    with pytest.raises(lt.InputError, match=r"variable needs a bifurcation diagram or a .*, got 'uv'"):
         plot(made(name), variable="uv")
 
 

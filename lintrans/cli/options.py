@@ -109,6 +109,21 @@ class Step:
     step_size: Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)] = None
     mu: Annotated[float | None, typer.Option(help="Effective step size instead.", show_default=False)] = None
 
+    def effective(self, problem: Problem) -> float:
+        """Return mu, from the learning rate for a prompt if there is one."""
+        from lintrans.errors import InputError, positive
+        from lintrans.reduction import Mode
+
+        if not problem.is_absent():
+            mode = Mode.of(problem.prompt())
+            return self.eta(mode) / mode.unit_step_size
+        if self.mu is None or self.step_size is not None:
+            raise InputError(
+                f"without DATA --mu must be given and --step-size not, got {self.mu} and {self.step_size}; "
+                "as in --mu 0.9"
+            )
+        return positive("--mu", self.mu)
+
     def eta(self, mode: Mode) -> float:
         """Return the learning rate for a prompt."""
         from lintrans.errors import InputError, positive

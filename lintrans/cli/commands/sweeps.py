@@ -11,8 +11,9 @@ import typer
 from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Weights, Workers, grouped
+from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Step, Weights, Workers, grouped
 
+WINDOW = "-3:3:512"
 Transient = Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")]
 
 
@@ -113,6 +114,34 @@ def lyapunov(
 
 @app.command()
 @grouped
+def basin(
+    problem: Problem,
+    step: Step,
+    weights: Weights,
+    workers: Workers,
+    files: Files,
+    u: Annotated[
+        str, typer.Option(help="Window of starts, as -3:3:512; with --v.  [default: -3:3:512]")
+    ] = "",
+    v: Annotated[str, typer.Option(help="Its other side.  [default: -3:3:512]")] = "",
+    a: Annotated[str, typer.Option(help="Window in modes instead, a = sqrt(mu) (u + v) / 2; with --b.")] = "",
+    b: Annotated[str, typer.Option(help="Its other side, b = sqrt(mu) (u - v) / 2.")] = "",
+    n_steps: NSteps = 2000,
+    json: Json = False,
+) -> None:
+    """Map where training ends from every start of a window, at one learning rate."""
+    from lintrans.basins import basin_sweep
+
+    texts = {"u": u, "v": v, "a": a, "b": b} if u or v or a or b else {"u": WINDOW, "v": WINDOW}
+    window = {name: options.parse_range(f"--{name}", text) for name, text in texts.items() if text}
+    sweep = basin_sweep(step.effective(problem), **window, n_steps=n_steps)
+    files = outputs.sweep_files(files, "basin", json=json)
+    result = outputs.run(sweep, files, problem, weights, workers.start(), label="basin", json=json)
+    _answer(result, files, json=json)
+
+
+@app.command()
+@grouped
 def resume(
     file: Annotated[Path, typer.Argument(help="Result file of the unfinished sweep.")],
     workers: Workers,
@@ -153,7 +182,8 @@ def _regime_summary(result: Any) -> dict[str, Any]:
 
 
 def _say_regimes(result: Any) -> None:
-    for counts in (result.count(), {} if result.source is None else result.count_sources()):
+    refined = getattr(result, "source", None) is not None
+    for counts in (result.count(), result.count_sources() if refined else {}):
         if counts:
             table([(label, f"{n} cells", f"{n / result.regime.size:.1%}") for label, n in counts.items()])
 
@@ -169,11 +199,13 @@ def _say_exponents(result: Any) -> None:
 
 _SUMMARIES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "phase_diagram": _regime_summary,
+    "basin_map": lambda result: {"mu": result.mu, "counts": result.count()},
     "bifurcation_diagram": lambda result: {"n_mu": result.mu.size, "n_samples": result.sample.size},
     "lyapunov_exponents": _lyapunov_arrays,
 }
 _LINES: dict[str, Callable[[Any], None]] = {
     "phase_diagram": _say_regimes,
+    "basin_map": _say_regimes,
     "bifurcation_diagram": _say_samples,
     "lyapunov_exponents": _say_exponents,
 }
