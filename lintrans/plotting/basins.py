@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -48,7 +49,8 @@ def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
         raise InputError(
             f"variable must be one of {', '.join(_LAYERS)}; got {variable!r}; choose one of these"
         )
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    has_scale = variable in ("sharpness", "steps")
+    figure = Figure(figsize=(WIDTH, 3.2 if has_scale else 3.6), layout="constrained")
     axes = figure.subplots()
     places = tuple(slice(None, None, -(-n // MAX_CELLS_DRAWN)) for n in result.regime.shape)
     regime_mesh(axes, result.x[places[0]], result.y[places[1]], result.regime[places])
@@ -56,7 +58,11 @@ def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
     told = {"sharpness": CONVERGED, "steps": (*CONVERGED, Regime.DIVERGENT)}
     names = {regime.label for regime in told.get(variable, ())}
     handles = [patch for patch in regime_handles(result) if patch.get_label() not in names]
-    handles += [Patch(facecolor="0.55", label="darker: ends at $a<0$")] if variable == "branch" else []
+    handles += (
+        [Patch(facecolor="white", edgecolor="0.4", lw=0.4, label="lighter: ends at $a<0$")]
+        if variable == "branch"
+        else []
+    )
     handles += _draw_curves(axes, result)
     figure.legend(handles=handles, loc="outside upper center", ncols=3, **LEGEND | {"handlelength": 2.0})
     if 1 / 4 < np.ptp(result.x) / max(np.ptp(result.y), 1e-300) < 4:
@@ -117,17 +123,16 @@ def _draw_steps(figure: Figure, axes: Axes, result: BasinMap, places: tuple[slic
 
 
 def _draw_branch(figure: Figure, axes: Axes, result: BasinMap, places: tuple[slice, ...]) -> None:
-    """Darken what ends at a negative mean mode."""
+    """Lighten what ends at a negative mean mode."""
     del figure
     negative: NDArray[Any] = np.ma.masked_equal((result.branch[places] < 0).astype(float), 0.0)
+    white = colors.ListedColormap(["white"])
     axes.pcolormesh(
         edges(result.x[places[0]]),
         edges(result.y[places[1]]),
         negative.T,
-        cmap="Greys",
-        vmin=0.0,
-        vmax=1.0,
-        alpha=0.45,
+        cmap=white,
+        alpha=0.5,
         rasterized=True,
     )
 
