@@ -8,7 +8,9 @@ from harness import CELLS_PER_SLICE, interleave, threaded, timed
 from numba import njit
 from report import limit_row, row
 
-from lintrans import kernels
+import lintrans as lt
+from lintrans import kernels, sweeps
+from lintrans.regimes import Regime
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
 LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"
@@ -153,6 +155,40 @@ def _basin(mu, exits=ESCAPE, *, target=None):
         tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
         target=target,
     )
+
+
+def basin_maps_large():
+    """All of `lintrans.basin_map` but the writing, 4096 x 4096 starts: only steps that were taken count."""
+    axis, rows = np.linspace(-3.0, 3.0, 4096), []
+    for mu in (0.9, 1.5):
+        sweep = lt.basin_sweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        taken = []
+        sweeps.run(sweep, lambda _tile, arrays, n=taken: n.append(arrays["steps"].sum(dtype=np.int64)))
+        one, two = (timed(lambda n=n, s=sweep: sweeps.run(s, _drop, executor=lt.Threads(n))) for n in (1, 2))
+        times = interleave(PEER_ROUNDS, one=one, two=two, peak=timed(native.peak))
+        cost = {"n_steps": sum(taken), "n_multiply_adds": PLANE}
+        rows.append(limit_row(f"basin map, mu = {mu}", times["one"], times["peak"], **cost))
+        rows.append(row(f"basin map, mu = {mu}, two threads", times["two"], "one thread", times["one"]))
+    return rows
+
+
+def basin_maps():
+    """The same on a crop of 512 x 512, against the peer."""
+    axis, rows = np.linspace(-3.0, 3.0, 512), []
+    for mu in (0.9, 1.5):
+        sweep = lt.basin_sweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        rows += _against_peer(
+            f"basin map, 512 x 512, mu = {mu}",
+            lambda s=sweep: sweeps.compute(s, executor=lt.Threads(1)),
+            check=lambda found: np.mean(found.regime == Regime.DIVERGENT),
+            tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
+            target=None,
+        )
+    return rows
+
+
+def _drop(tile, arrays):
+    pass
 
 
 def _against_peer(work, run, *, check, tasks, target, n_steps=None):

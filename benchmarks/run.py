@@ -1,6 +1,6 @@
 """Measure all comparisons, or the parts named; write results.json and the table of docs/performance.md.
 
-python benchmarks/run.py [limit] [peers] [evidence] [threads] [startup] [growth]
+python benchmarks/run.py [limit] [peers] [basins] [evidence] [threads] [startup] [growth]
 """
 
 import sys
@@ -18,6 +18,7 @@ PARTS = {
         comparisons.basin_of_convergence,
         comparisons.basin_of_chaos,
     ],
+    "basins": [comparisons.basin_maps_large, comparisons.basin_maps],
     "evidence": [comparisons.evidence],
     "threads": [
         comparisons.threads_of_the_machine,
