@@ -598,6 +598,7 @@ def fates(mu, a, b, n_steps, settled, exit_bounded, ends):
     rose on the way there. A lane whose orbit has ended takes the next orbit.
     """
     codes, steps = _known_fates(mu, a, b, exit_bounded), np.full(mu.size, n_steps)
+    _find_early_escapes(mu, a, b, n_steps, codes, steps, ends)
     balanced = bool(np.all(b == 0.0))
     m, p, q = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
     first_p, first_q = np.empty(BLOCK), np.empty(BLOCK)
@@ -662,11 +663,41 @@ def _known_fates(mu, a, b, exit_bounded):
 
 
 @_compile
+def _find_early_escapes(mu, a, b, n_steps, codes, steps, ends):
+    """Mark what escapes within WINDOW steps, most of what ever does: a block at a time, not one by one."""
+    m, p, q, bounded = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, mu.size if n_steps >= WINDOW else 0, BLOCK):
+        for j in range(BLOCK):
+            i = min(start + j, mu.size - 1)
+            m[j], p[j], q[j], bounded[j] = mu[i], a[i], b[i], 0.0
+        for n_done in range(0, WINDOW, CHUNK_PLANE):
+            _count_bounded(m, p, q, n_done, bounded)
+        for i in range(start, min(start + BLOCK, mu.size)):
+            if bounded[i - start] < WINDOW and codes[i] == UNDECIDED:
+                codes[i], steps[i] = DIVERGED, int(bounded[i - start])
+                if ends.size > 0:
+                    ends[i, 0], ends[i, 1], ends[i, 2] = np.nan, np.nan, 0.0
+
+
+@_inline
+def _count_bounded(mu, a, b, n_done, bounded):
+    """A few steps of a block, counting those before the first with |r| > ESCAPED; ``n_done`` are done."""
+    for j in range(BLOCK):
+        m, p, q, n = mu[j], a[j], b[j], bounded[j]
+        counts = 1.0 if n == n_done else 0.0
+        for _ in range(CHUNK_PLANE):
+            p, q, r = step(m, p, q)
+            counts = counts if abs(r) <= ESCAPED else 0.0
+            n += counts
+        a[j], b[j], bounded[j] = p, q, n
+
+
+@_compile
 def _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen):
     """Put the next orbits into the lanes that have ended; what is left over rests on the saddle."""
     for j in np.flatnonzero(ended):
         seen[_LAST, j], seen[_RISE, j] = np.inf, -np.inf
-        while n_next < mu.size and codes[n_next] == BOUNDED:
+        while n_next < mu.size and codes[n_next] != UNDECIDED:
             n_next += 1
         if n_next < mu.size:
             orbit[j], m[j], p[j], q[j], done[j] = n_next, mu[n_next], a[n_next], b[n_next], 0

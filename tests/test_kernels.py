@@ -258,7 +258,7 @@ NO_ENDS = np.empty((0, 3))
 NEITHER, CONVERGENCE = (-1.0, False, NO_ENDS), (np.inf, False, NO_ENDS)  # exits of `fates`
 
 
-@pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 500])
+@pytest.mark.parametrize("n_steps", [1, 15, 16, 17, 31, 32, 33, 500])
 def test_fates_are_found_at_the_right_step(n_steps):
     mus, x, y = grid(1000)
     codes, steps = kernels.fates(mus, x, y, n_steps, *NEITHER)
