@@ -57,7 +57,7 @@ def test_along_factor_is_the_factor_of_the_kernel(point):
     m, x, y = point
     r = normal_form.residual(m, x, y)
     if abs(1 + r) > 1e-3:
-        expected = DETERMINANT(SLOPE(m, r), y * y, r) / (1 + r)
+        expected = DETERMINANT(SLOPE(m, r), 2 * y, r) / (1 + r)
         assert normal_form.along_factor(m, x, y) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     on_slice = 1 + m - 3 * x * x
     assert normal_form.along_factor(m, x, 0.0) == pytest.approx(on_slice, rel=1e-12, abs=1e-13)
