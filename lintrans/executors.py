@@ -114,21 +114,20 @@ class Dask:
     def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Generator[tuple[Item, Outcome]]:
         """Yield every item with ``work(item)``, in any order; both must pickle."""
         from distributed import KilledWorker
-        from distributed.comm.core import CommClosedError
 
-        with self._client() as client:
-            try:
+        try:
+            with self._client() as client:
                 yield from _map(client, work, iter(items))
-            except KilledWorker as error:
-                raise ExecutorError(
-                    f"workers must survive their tasks, got one that ended {error.allowed_failures + 1} of "
-                    "them; give workers more memory, or look into their logs"
-                ) from None
-            except (CancelledError, CommClosedError, TimeoutError) as error:
-                raise ExecutorError(
-                    f"scheduler must stay reachable, got {self.scheduler} lost ({type(error).__name__}); "
-                    "start it again"
-                ) from None
+        except KilledWorker as error:
+            raise ExecutorError(
+                f"workers must survive their tasks, got one that ended {error.allowed_failures + 1} of "
+                "them; give workers more memory, or look into their logs"
+            ) from None
+        except (CancelledError, OSError) as error:  # Dask's own are of these kinds, a timeout too
+            raise ExecutorError(
+                f"scheduler must stay reachable, got {self.scheduler or 'the local one'} lost "
+                f"({type(error).__name__}); start it again"
+            ) from None
 
     @contextlib.contextmanager
     def _client(self) -> Generator[Any]:

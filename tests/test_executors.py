@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
 import numpy as np
@@ -237,6 +238,17 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr(executors, "SECONDS_TO_CONNECT", 1)
     with pytest.raises(InputError, match="running Dask scheduler"):
         next(Dask(f"tcp://127.0.0.1:{free_port()}").map(square, [1]))
+
+
+@pytest.mark.parametrize("error", [OSError("Timed out trying to connect"), TimeoutError(), CancelledError()])
+def test_however_the_scheduler_is_lost_one_line_says_so(cluster, monkeypatch, error):
+    def lost(client, work, items):
+        raise error
+        yield
+
+    monkeypatch.setattr(executors, "_map", lost)
+    with pytest.raises(ExecutorError, match="scheduler must stay reachable, got tcp://"):
+        list(Dask(cluster.scheduler_address).map(square, [1]))
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
