@@ -16,7 +16,7 @@ from lintrans import kernels, normal_form
 from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, positive, short
 from lintrans.executors import Threads
-from lintrans.regimes import Regime, regime
+from lintrans.regimes import Regime, count_regimes, regime
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
 
@@ -95,8 +95,7 @@ class BasinMap(Result):
 
     def count(self) -> dict[str, int]:
         """Starts of every regime that occurs."""
-        numbers = {r.label: int((self.regime == r).sum()) for r in Regime}
-        return {label: n for label, n in numbers.items() if n}
+        return count_regimes(self.regime)
 
 
 def basin_map(
@@ -202,8 +201,7 @@ class BasinSweep(Sweep):
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Starts by regime."""
-        codes, n_cells = np.unique(arrays["regime"], return_counts=True)
-        return {Regime(int(code)).label: int(n) for code, n in zip(codes, n_cells, strict=True)}
+        return count_regimes(arrays["regime"])
 
     @property
     def cells_per_tile(self) -> int:

@@ -18,7 +18,17 @@ from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, short
 from lintrans.executors import Threads
 from lintrans.refinement import UNKNOWN, refine
-from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts, Evidence, Regime, classify, measure
+from lintrans.regimes import (
+    MAX_PERIOD,
+    N_STEPS,
+    N_TRANSIENT,
+    Counts,
+    Evidence,
+    Regime,
+    classify,
+    count_regimes,
+    measure,
+)
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute, mu_axis
 
@@ -83,8 +93,7 @@ class PhaseDiagram(Result):
 
     def count(self) -> dict[str, int]:
         """Cells of every regime that occurs."""
-        numbers = {r.label: int((self.regime == r).sum()) for r in Regime}
-        return {label: n for label, n in numbers.items() if n}
+        return count_regimes(self.regime)
 
     def count_sources(self) -> dict[str, int]:
         """Cells by where their verdicts come from; all of them computed, unless the diagram is refined."""
@@ -277,8 +286,7 @@ class PhaseSweep(MuSweep):
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Cells by regime."""
-        codes, n_cells = np.unique(arrays["regime"], return_counts=True)
-        return {Regime(int(code)).label: int(n) for code, n in zip(codes, n_cells, strict=True)}
+        return count_regimes(arrays["regime"])
 
     @property
     def tile_shape(self) -> tuple[int, ...]:

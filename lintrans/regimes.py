@@ -268,6 +268,12 @@ def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
     return np.asarray(np.select(conditions, [int(v) for v in verdicts], Regime.UNRESOLVED), dtype=np.uint8)
 
 
+def count_regimes(codes: NDArray[np.uint8]) -> dict[str, int]:
+    """Cells of every regime that occurs, by label."""
+    numbers = np.bincount(codes.ravel(), minlength=len(Regime))
+    return {r.label: int(numbers[r]) for r in Regime if numbers[r]}
+
+
 def regime(mu: float, u: float, v: float, **options: int) -> Verdict:
     """Regime of training at effective step size ``mu`` from the start ``(u, v)``.
 

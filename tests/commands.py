@@ -22,11 +22,13 @@ SINGLE = {
     "reduce": ["--mu", "0.5"],
     "orbit": ["--mu", "0.5", "--n-steps", "8"],
     "verify": ["--mu", "0.5", "--n-steps", "64"],
+    "basin": ["--mu", "0.5", "--u=-2:2:5", "--v=-2:2:4"],
 }
 ON_DATA = {**SINGLE, "thresholds": [], **SWEEPS}
 WRITING = {
     "orbit": [*DATA, *SINGLE["orbit"]],
     "verify": [*DATA, *SINGLE["verify"]],
+    "basin": [*SINGLE["basin"], "--quiet"],
     **{name: [*words, "--quiet"] for name, words in SWEEPS.items()},
 }
 on_data = pytest.mark.parametrize("command", ON_DATA)

@@ -205,7 +205,12 @@ def test_a_count_out_of_range_is_refused(refused, command, option, value):
     refused(command, *words, needles=[option[2:].replace("-", "_"), value])
 
 
-@pytest.mark.parametrize("command", ON_DATA)
+def test_a_basin_is_of_all_starts_and_takes_no_weights(refused):
+    for option in ("--value", "--scale", "--seed"):
+        refused("basin", *DATA, *ON_DATA["basin"], option, "1", needles=["No such option", option])
+
+
+@pytest.mark.parametrize("command", [name for name in ON_DATA if name != "basin"])
 @pytest.mark.parametrize(
     ("option", "value"),
     [("--value", "nan"), ("--value", "inf"), ("--scale", "inf"), ("--seed", "-1"),

@@ -64,7 +64,7 @@ def run(
     sweep: Sweep,
     files: Files,
     problem: Problem,
-    weights: Weights,
+    weights: Weights | None,
     executor: Executor,
     *,
     label: str,

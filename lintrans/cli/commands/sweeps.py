@@ -117,7 +117,6 @@ def lyapunov(
 def basin(
     problem: Problem,
     step: Step,
-    weights: Weights,
     workers: Workers,
     files: Files,
     u: Annotated[
@@ -136,7 +135,7 @@ def basin(
     window = {name: options.parse_range(f"--{name}", text) for name, text in texts.items() if text}
     sweep = basin_sweep(step.effective(problem), **window, n_steps=n_steps)
     files = outputs.sweep_files(files, "basin", json=json)
-    result = outputs.run(sweep, files, problem, weights, workers.start(), label="basin", json=json)
+    result = outputs.run(sweep, files, problem, None, workers.start(), label="basin", json=json)
     _answer(result, files, json=json)
 
 
