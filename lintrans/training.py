@@ -2,6 +2,8 @@
 
     theta' = theta - eta grad loss(theta),   v' = v - eta Hess loss(theta) v
 
+`train` can add weight decay, momentum and a schedule of step sizes to the first of the two.
+
 With `lintrans.transformer` this is the oracle: the reduction to the map appears nowhere in it. Divergence
 is data: a run ends with its last finite state, and an exponent is NaN.
 """
@@ -10,12 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, positive
+from lintrans.errors import InputError, count, finite, finite_array, positive
 from lintrans.prompt import Prompt
 from lintrans.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
 
@@ -36,8 +38,10 @@ class TrainingRun:
         Steps done: fewer than asked for when training overflowed.
     overflowed : bool
         True when the next weights or prediction would not have been finite.
-    step_size : float
-        The learning rate eta.
+    step_size, weight_decay, momentum : float
+        The learning rate eta, the decay lambda and the momentum beta.
+    schedule : (S,) array or None
+        Relative step sizes as given to `train`.
     """
 
     predictions: FloatArray
@@ -45,6 +49,9 @@ class TrainingRun:
     n_steps: int
     overflowed: bool
     step_size: float
+    weight_decay: float
+    momentum: float
+    schedule: FloatArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +94,46 @@ class TangentGrowth:
 
 
 @overload
-def train(prompt: Prompt, weights: TwoFactorWeights, *, step_size: float, n_steps: int) -> TwoFactorRun: ...
+def train(
+    prompt: Prompt,
+    weights: TwoFactorWeights,
+    *,
+    step_size: float,
+    n_steps: int,
+    weight_decay: float = ...,
+    momentum: float = ...,
+    schedule: ArrayLike | None = ...,
+) -> TwoFactorRun: ...
 @overload
-def train(prompt: Prompt, weights: FullWeights, *, step_size: float, n_steps: int) -> FullRun: ...
-def train(prompt: Prompt, weights: AnyWeights, *, step_size: float, n_steps: int) -> TrainingRun:
-    """Run full-batch gradient descent ``theta' = theta - eta grad loss(theta)``.
+def train(
+    prompt: Prompt,
+    weights: FullWeights,
+    *,
+    step_size: float,
+    n_steps: int,
+    weight_decay: float = ...,
+    momentum: float = ...,
+    schedule: ArrayLike | None = ...,
+) -> FullRun: ...
+def train(
+    prompt: Prompt,
+    weights: AnyWeights,
+    *,
+    step_size: float,
+    n_steps: int,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    schedule: ArrayLike | None = None,
+) -> TrainingRun:
+    """Run full-batch gradient descent, plain or with weight decay, momentum and a schedule.
+
+        theta_{t+1} = theta_t - eta s_t (grad loss(theta_t) + lambda theta_t) + beta (theta_t - theta_{t-1})
+
+    from rest, ``theta_{-1} = theta_0``: the heavy ball of Polyak, with L2 decay in the gradient. At constant
+    s_t this is the SGD of the usual libraries, without dampening and Nesterov's correction. Under a
+    schedule they differ: here, as where the step size is part of the velocity, momentum keeps the last
+    displacement as it was; where the step size multiplies the velocity instead (PyTorch), a new s_t rescales
+    the displacement too, by s_t / s_{t-1}.
 
     Divergence is data: training stops before the first weight or prediction that is not finite, and
     the run says so.
@@ -106,6 +148,13 @@ def train(prompt: Prompt, weights: AnyWeights, *, step_size: float, n_steps: int
         The learning rate eta > 0 of the loss with the 1/2.
     n_steps : int
         Steps. Every state is kept: at most 1 GiB (``MAX_HISTORY_BYTES``), else lower it.
+    weight_decay : float
+        Decay lambda >= 0 of all trainable weights, in units of the Hessian. Raise it to pull weights to 0.
+    momentum : float
+        beta in [0, 1). A minimum is stable up to ``eta * sharpness = 2 (1 + beta)`` without decay.
+    schedule : (S,) array, optional
+        Relative step sizes s_t >= 0 for t = 0 .. S-1, then s_{S-1} for good: a warm-up or a decay to a
+        constant. Default: 1 throughout.
 
     Raises
     ------
@@ -120,14 +169,22 @@ def train(prompt: Prompt, weights: AnyWeights, *, step_size: float, n_steps: int
     >>> run = train(prompt, TwoFactorWeights(2.0, [[3.0]]), step_size=0.125, n_steps=1)
     >>> run.value.tolist(), run.key_query[:, 0, 0].tolist(), run.losses[0].item()
     ([2.0, 0.125], [3.0, 1.75], 12.5)
+
+    From a minimum decay takes a quarter; then half of that is carried on while the gradient pulls back,
+    ``0.75 - 0.125 (0.75 - 0.4375 * 0.75) - 0.5 * 0.25``:
+
+    >>> options = {"weight_decay": 1.0, "momentum": 0.5, "schedule": [1.0, 0.5]}
+    >>> run = train(prompt, TwoFactorWeights(1.0, [[1.0]]), step_size=0.25, n_steps=2, **options)
+    >>> run.value.tolist()
+    [1.0, 0.75, 0.572265625]
     """
-    eta = positive("step_size", step_size)
+    rule = _Rule.of(step_size, weight_decay, momentum, schedule)
     n_steps = count("n_steps", n_steps)
     problem = Problem(prompt, weights)
-    history, predictions, overflowed = _descend(problem, weights.to_vector(), eta, n_steps)
+    history, predictions, overflowed = _descend(problem, weights.to_vector(), rule, n_steps)
     with np.errstate(over="ignore"):
         losses = (predictions - prompt.query_label) ** 2 / 2
-    settings = (predictions, losses, predictions.size - 1, overflowed, eta)
+    settings = (predictions, losses, predictions.size - 1, overflowed, *rule)
     d, states = prompt.d, predictions.size
     if isinstance(weights, TwoFactorWeights):
         return TwoFactorRun(*settings, history[:, 0], history[:, 1:].reshape(states, d, d))
@@ -217,7 +274,53 @@ def _first_tangent(problem: Problem, theta: Array, direction: AnyWeights | None)
     return unit
 
 
-def _descend(problem: Problem, theta: Array, eta: float, n_steps: int) -> tuple[FloatArray, FloatArray, bool]:
+class _Rule(NamedTuple):
+    """The update of the weights: the options of `train`."""
+
+    step_size: float
+    weight_decay: float
+    momentum: float
+    schedule: FloatArray | None
+
+    @staticmethod
+    def of(step_size: float, weight_decay: float, momentum: float, schedule: ArrayLike | None) -> _Rule:
+        """Check the options."""
+        eta, decay = positive("step_size", step_size), finite("weight_decay", weight_decay)
+        if decay < 0:
+            raise InputError(f"weight_decay must be at least 0, got {decay}; pass 0 for none")
+        beta = finite("momentum", momentum)
+        if not 0 <= beta < 1:
+            raise InputError(f"momentum must be at least 0 and below 1, got {beta}; pass 0 for none, or 0.9")
+        return _Rule(eta, decay, beta, None if schedule is None else _relative_steps(schedule))
+
+    def next(self, t: int, theta: Array, previous: Array, slope: Array) -> Array:
+        """Return the weights after step t. An option at 0 is left out: to add 0 may turn -0 into 0."""
+        eta = self.step_size
+        if self.schedule is not None:
+            eta *= self.schedule[min(t, self.schedule.size - 1)]
+        if self.weight_decay:
+            slope = slope + self.weight_decay * theta
+        stepped = theta - eta * slope
+        return stepped + self.momentum * (theta - previous) if self.momentum else stepped
+
+
+def _relative_steps(schedule: ArrayLike) -> FloatArray:
+    """Return a schedule as a vector of its own, not empty, finite and not negative."""
+    relative = finite_array("schedule", schedule, 1).copy()
+    if relative.size == 0:
+        raise InputError("schedule must not be empty, got 0 values; omit it for a constant step size")
+    negative = np.flatnonzero(relative < 0)
+    if negative.size:
+        i = int(negative[0])
+        raise InputError(
+            f"schedule must be at least 0, got schedule[{i}]={relative[i]:g}; pass 0 to rest for a step"
+        )
+    return relative
+
+
+def _descend(
+    problem: Problem, theta: Array, rule: _Rule, n_steps: int
+) -> tuple[FloatArray, FloatArray, bool]:
     """Return weight history, predictions and whether the run was cut short; finite states only."""
     _check_history(n_steps, theta.size + 2)
     _require_real(theta)
@@ -226,9 +329,10 @@ def _descend(problem: Problem, theta: Array, eta: float, n_steps: int) -> tuple[
     if not math.isfinite(predicted):
         raise InputError(f"weights must give a finite prediction, got {predicted}; pass smaller weights")
     history[0], predictions[0] = theta, predicted
+    previous = theta
     with np.errstate(all="ignore"):
         for step in range(1, n_steps + 1):
-            theta = theta - eta * slope
+            theta, previous = rule.next(step - 1, theta, previous, slope), theta
             predicted, slope = problem.evaluate(theta)
             if not (math.isfinite(predicted) and np.isfinite(theta).all()):
                 return history[:step].copy(), predictions[:step].copy(), True
