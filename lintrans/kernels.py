@@ -24,6 +24,8 @@ out of date, unnoticed, after a change here.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -57,6 +59,36 @@ EVIDENCE_FIELDS = (
     "loss_high",
 )
 UNDECIDED, CONVERGED, DIVERGED, BOUNDED = 0, 1, 2, 3  # codes of `fates`
+_FLAT = 1e-3  # of a variant at rest: margin of its stability, and |b| left to decay
+
+
+class Variant(NamedTuple):
+    """Gradient descent with more than a constant step; None in its place is the plain map, compiled without.
+
+    Attributes
+    ----------
+    weight_decay : float
+        lambda / (h |y_q|): a step shrinks the weights by mu times this.
+    momentum : float
+        Polyak's: this part of the last displacement is added to the next.
+    scales : (n,) array
+        Step sizes over mu, by step; the last goes on for ever.
+    """
+
+    weight_decay: float
+    momentum: float
+    scales: FloatArray
+
+
+class _Motion(NamedTuple):
+    """A `Variant`, and what a block has to remember for it."""
+
+    weight_decay: float
+    momentum: float
+    scales: FloatArray
+    velocity: FloatArray  # (2, BLOCK): last displacement
+    done: NDArray[np.int64]  # (BLOCK,): steps done
+
 
 _EXPONENT_MASK = np.int64(0x7FF)
 _MANTISSA_MASK = np.int64(0x000FFFFFFFFFFFFF)
@@ -81,6 +113,16 @@ def step(mu, a, b):
     """One step of the map: a', b' and the residual r = mu (uv - 1) before the step."""
     r = a * a - (b * b + mu)
     return a - r * a, b + r * b, r
+
+
+@_compile
+def varied_step(mu, a, b, change_a, change_b, scale, weight_decay, momentum):
+    """One step with weight decay, momentum and a scaled step size: new state and displacement, residual."""
+    r = a * a - (b * b + mu)
+    decay = mu * weight_decay
+    change_a = momentum * change_a - (scale * (r + decay)) * a
+    change_b = momentum * change_b + (scale * (r - decay)) * b
+    return a + change_a, b + change_b, change_a, change_b, r
 
 
 @_compile
@@ -115,14 +157,16 @@ def is_inside(mu, a, b):
     return (mu < 2.0) & (a * a / (2.0 + mu) + b * b / (2.0 - mu) <= 1.0)
 
 
-def _walker(*, balanced, escapes, rises, factors, transverse):
+def _walker(*, balanced, escapes, rises, factors, transverse, varied=False):
     """Compile the loop of a few steps of a block, with what is to be noted on the way; see `_walk`."""
     chunk = CHUNK_SLICE if balanced else CHUNK_PLANE
 
     @_inline
-    def walk(mu, a, b, seen, products):  # noqa: PLR0912  branches the compiler removes
+    def walk(mu, a, b, seen, products, motion):  # noqa: PLR0912  branches the compiler removes
         for j in range(BLOCK):
             m, p, q = mu[j], a[j], 0.0 if balanced else b[j]
+            if varied:
+                dp, dq, n = motion.velocity[0, j], motion.velocity[1, j], motion.done[j]
             if escapes:
                 squares = seen[_SQUARES, j]
             if rises:
@@ -131,9 +175,14 @@ def _walker(*, balanced, escapes, rises, factors, transverse):
                 x = products[_ALONG, j]
             if transverse:
                 y = products[_TRANSVERSE, j]
-            for _ in range(chunk):
+            for i in range(chunk):
                 double = q + q
-                if balanced:
+                if varied:
+                    scale = motion.scales[min(n + i, motion.scales.size - 1)]
+                    p, q, dp, dq, r = varied_step(
+                        m, p, q, dp, dq, scale, motion.weight_decay, motion.momentum
+                    )
+                elif balanced:
                     p, _q, r = step(m, p, 0.0)
                 else:
                     p, q, r = step(m, p, q)
@@ -151,6 +200,8 @@ def _walker(*, balanced, escapes, rises, factors, transverse):
             a[j] = p
             if not balanced:
                 b[j] = q
+            if varied:
+                motion.velocity[0, j], motion.velocity[1, j], motion.done[j] = dp, dq, n + chunk
             if escapes:
                 seen[_SQUARES, j] = squares
             if rises:
@@ -163,25 +214,25 @@ def _walker(*, balanced, escapes, rises, factors, transverse):
     return walk
 
 
-def _walk(*, escapes=False, rises=False, factors=False, transverse=True):
+def _walk(*, escapes=False, rises=False, factors=False, transverse=True, varied=False):
     """Compile WINDOW steps of a block, on the slice and off it.
 
     ``escapes`` adds up r^2; ``rises`` keeps |r| and its largest rise; ``factors`` multiplies the factors of
     the Jacobian: along (off the slice the determinant, which is both directions) and, unless left out on
     the slice, ``transverse``.
     """
-    noted = {"escapes": escapes, "rises": rises, "factors": factors}
+    noted = {"escapes": escapes, "rises": rises, "factors": factors, "varied": varied}
     on_slice = _walker(balanced=True, **noted, transverse=factors and transverse)
     off_slice = _walker(balanced=False, **noted, transverse=factors)
 
     @_inline
-    def walk(balanced, mu, a, b, seen, products):
+    def walk(balanced, mu, a, b, seen, products, motion=None):
         if balanced:
             for _ in range(WINDOW // CHUNK_SLICE):
-                on_slice(mu, a, b, seen, products)
+                on_slice(mu, a, b, seen, products, motion)
         else:
             for _ in range(WINDOW // CHUNK_PLANE):
-                off_slice(mu, a, b, seen, products)
+                off_slice(mu, a, b, seen, products, motion)
 
     return walk
 
@@ -194,6 +245,8 @@ _measure = _walk(factors=True)
 _measure_along = _walk(factors=True, transverse=False)
 _guard_and_measure = _walk(escapes=True, factors=True)
 _watch_and_measure = _walk(escapes=True, rises=True, factors=True)
+_advance_varied = _walk(varied=True)
+_note_rises_varied = _walk(rises=True, varied=True)
 
 
 @_compile
@@ -416,9 +469,34 @@ def _end_of_block(start, n_on_slice, n):
 
 
 @_compile
-def _step_block(balanced, mu, a, b):
+def _at_rest(variant):
+    """What a block has to remember for a variant, at its first step; None for the plain map."""
+    if variant is None:
+        return None
+    velocity, done = np.zeros((2, BLOCK)), np.zeros(BLOCK, np.int64)
+    return _Motion(variant.weight_decay, variant.momentum, variant.scales, velocity, done)
+
+
+@_compile
+def _step_block(balanced, mu, a, b, motion):
     """One step of a block; on the slice b stays 0, after an overflow of a too."""
-    if balanced:
+    if motion is not None:
+        velocity = motion.velocity
+        for j in range(BLOCK):
+            scale = motion.scales[min(motion.done[j], motion.scales.size - 1)]
+            a[j], end_b, velocity[0, j], velocity[1, j], _r = varied_step(
+                mu[j],
+                a[j],
+                b[j],
+                velocity[0, j],
+                velocity[1, j],
+                scale,
+                motion.weight_decay,
+                motion.momentum,
+            )
+            b[j] = 0.0 if balanced else end_b
+            motion.done[j] += 1
+    elif balanced:
         for j in range(BLOCK):
             a[j], _b, _r = step(mu[j], a[j], 0.0)
     else:
@@ -440,7 +518,7 @@ def advance(mu, a, b, n_steps):
         for _ in range(n_steps // WINDOW):
             _advance(end <= n_on_slice, m, p, q, none, none)
         for _ in range(n_steps % WINDOW):
-            _step_block(end <= n_on_slice, m, p, q)
+            _step_block(end <= n_on_slice, m, p, q, None)
         for j in range(index.size):
             end_a[index[j]], end_b[index[j]] = p[j], q[j]
         start = end
@@ -448,12 +526,20 @@ def advance(mu, a, b, n_steps):
 
 
 def orbits(
-    mu: FloatArray, a: FloatArray, b: FloatArray, n_transient: int, n_samples: int
+    mu: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
+    n_transient: int,
+    n_samples: int,
+    variant: Variant | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """States n_transient .. n_transient + n_samples - 1 of each orbit: two arrays (n, n_samples)."""
     shape = mu.size, n_samples
     all_a, all_b = np.empty(shape), np.zeros(shape if b.any() else (0, 0))
-    record(mu, *advance(mu, a, b, n_transient), all_a, all_b)
+    if variant is None:
+        record(mu, *advance(mu, a, b, n_transient), all_a, all_b, 0, None)
+    else:
+        record(mu, a, b, all_a, all_b, n_transient, variant)
     return all_a, all_b if b.any() else np.broadcast_to(0.0, shape)
 
 
@@ -472,10 +558,11 @@ def _put(part, index, first, rows):
 
 
 @_entry
-def record(mu, a, b, all_a, all_b):
+def record(mu, a, b, all_a, all_b, n_transient, variant):
     """Write the orbits that start at (a, b) into two arrays (n, n_samples); on the slice b is left out.
 
-    There it is 0, and memory that is not touched costs nothing: most of the time would go into it.
+    There it is 0, and memory that is not touched costs nothing: most of the time would go into it. The first
+    ``n_transient`` states are skipped.
     """
     n_samples = all_a.shape[1]
     part_a, part_b = np.empty((WINDOW, BLOCK)), np.empty((WINDOW, BLOCK))
@@ -485,6 +572,9 @@ def record(mu, a, b, all_a, all_b):
         end = _end_of_block(start, n_on_slice, mu.size)
         index, balanced = order[start:end], end <= n_on_slice
         m, p, q = _load(mu, index), _load(a, index), _load(b, index)
+        motion = _at_rest(variant)
+        for _ in range(n_transient):
+            _step_block(balanced, m, p, q, motion)
         for first in range(0, n_samples, WINDOW):
             for i in range(WINDOW):
                 for j in range(BLOCK):
@@ -492,7 +582,7 @@ def record(mu, a, b, all_a, all_b):
                 if not balanced:
                     for j in range(BLOCK):
                         part_b[i, j] = q[j]
-                _step_block(balanced, m, p, q)
+                _step_block(balanced, m, p, q, motion)
             _put(part_a, index, first, all_a)
             if not balanced:
                 _put(part_b, index, first, all_b)
@@ -588,68 +678,126 @@ def _block_evidence(balanced, mu, a, b, n_transient, n_steps, result, index):
 
 
 @_entry
-def fates(mu, a, b, n_steps, settled, exit_bounded, ends):
+def fates(mu, a, b, n_steps, settled, exit_bounded, ends, variant=None):
     """How each orbit ends within ``n_steps``: codes and steps.
 
     Codes: DIVERGED, |r| exceeds ESCAPED at that step. CONVERGED, `converges` holds with |r| <= ``settled``
-    at that step, a multiple of 2 * WINDOW; negative, no orbit ends so. BOUNDED, if ``exit_bounded``:
-    `is_inside` holds at the start, which is not iterated. Else UNDECIDED after ``n_steps``. ``ends``, unless
-    it is empty, receives (n, 3): the last state (a, b), up to 2 * WINDOW - 1 steps later, and 1 if the loss
-    rose on the way there. A lane whose orbit has ended takes the next orbit.
+    at that step, a multiple of 2 * WINDOW; negative, no orbit ends so; of a variant see `_is_at_rest`.
+    BOUNDED, if ``exit_bounded``: `is_inside` holds at the start, which is not iterated; not for variants.
+    Else UNDECIDED after ``n_steps``. ``ends``, unless it is empty, receives (n, 3): the last state (a, b),
+    up to 2 * WINDOW - 1 steps later, and 1 if the loss rose on the way there. A lane whose orbit has ended
+    takes the next orbit.
     """
     codes, steps = _known_fates(mu, a, b, exit_bounded), np.full(mu.size, n_steps)
-    _find_early_escapes(mu, a, b, n_steps, codes, steps, ends)
+    _find_early_escapes(mu, a, b, n_steps, codes, steps, ends, variant)
     balanced = bool(np.all(b == 0.0))
     m, p, q = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
-    first_p, first_q = np.empty(BLOCK), np.empty(BLOCK)
-    seen, none = np.full((3, BLOCK), np.inf), np.empty((0, BLOCK))
+    first, seen = np.empty((4, BLOCK)), np.full((3, BLOCK), np.inf)
     orbit, done = np.full(BLOCK, -1), np.zeros(BLOCK, np.int64)
     ended = np.ones(BLOCK, np.int64)  # numbers as wide as the others: vectors
+    motion = _at_rest(variant)
     n_next = 0
     while True:
-        n_next = _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen)
+        n_next = _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen, motion)
         if orbit.max() < 0:
             return codes, steps
         n_ended = 0
         while n_ended == 0:
-            first_p[:], first_q[:] = p, q
-            for _ in range(2):
-                if ends.size > 0:
-                    _note_rises(balanced, m, p, q, seen, none)
-                else:
-                    _advance(balanced, m, p, q, seen, none)
-            n_ended = _find_ended(m, p, q, n_steps, settled, orbit, done, ended)
+            first[0], first[1] = p, q
+            if variant is not None:
+                first[2], first[3] = motion.velocity
+            _walk_lanes(balanced, m, p, q, seen, motion, ends.size > 0)
+            n_ended = _find_ended(m, p, q, n_steps, settled, orbit, done, ended, motion)
         for j in np.flatnonzero(ended):
             i, escape = orbit[j], np.inf
             if _is_far(p[j], q[j]):
-                first = done[j] - 2 * WINDOW
-                escape, _rise = _locate(m[j], first_p[j], first_q[j], np.inf, first, 2 * WINDOW)
+                escape = _escape_step(m[j], first[:, j], done[j] - 2 * WINDOW, variant)
             if ends.size > 0:
                 ends[i, 0], ends[i, 1], ends[i, 2] = p[j], q[j], seen[_RISE, j] > RISE_FLOOR
             if escape < n_steps:
                 codes[i], steps[i] = DIVERGED, int(escape)
-            elif done[j] <= n_steps and _is_settled(m[j], p[j], q[j], settled):
+            elif done[j] <= n_steps and _is_settled(m[j], p[j], q[j], settled, motion, j):
                 codes[i], steps[i] = CONVERGED, done[j]
             else:
                 ended[j] = done[j] >= n_steps
 
 
 @_compile
-def _find_ended(mu, a, b, n_steps, settled, orbit, done, ended):
+def _walk_lanes(balanced, mu, a, b, seen, motion, noting):
+    """2 * WINDOW steps of all lanes, noting rises of the loss or not."""
+    none = np.empty((0, BLOCK))
+    for _ in range(2):
+        if motion is not None:
+            _note_rises_varied(balanced, mu, a, b, seen, none, motion)
+        elif noting:
+            _note_rises(balanced, mu, a, b, seen, none)
+        else:
+            _advance(balanced, mu, a, b, seen, none)
+
+
+@_compile
+def _escape_step(mu, first, n_done, variant):
+    """First of 2 * WINDOW steps with an escape, after ``n_done``; inf = none.
+
+    ``first`` holds the state (a, b) there, and of a variant the displacement that led to it.
+    """
+    if variant is None:
+        return _locate(mu, first[0], first[1], np.inf, n_done, 2 * WINDOW)[0]
+    a, b, change_a, change_b = first
+    for i in range(n_done, n_done + 2 * WINDOW):
+        scale = variant.scales[min(i, variant.scales.size - 1)]
+        a, b, change_a, change_b, r = varied_step(
+            mu, a, b, change_a, change_b, scale, variant.weight_decay, variant.momentum
+        )
+        if not abs(r) <= ESCAPED:
+            return float(i)
+    return np.inf
+
+
+@_compile
+def _find_ended(mu, a, b, n_steps, settled, orbit, done, ended, motion):
     """Mark the lanes whose orbit may have ended in the last 2 * WINDOW steps; returns how many."""
     for j in range(BLOCK):
         done[j] += 2 * WINDOW
         ended[j] = (_is_far(a[j], b[j]) | (done[j] >= n_steps)) & (orbit[j] >= 0)
     if settled >= 0.0:
         for j in range(BLOCK):
-            ended[j] |= _is_settled(mu[j], a[j], b[j], settled) & (orbit[j] >= 0)
+            ended[j] |= _is_settled(mu[j], a[j], b[j], settled, motion, j) & (orbit[j] >= 0)
     return ended.sum()
 
 
 @_compile
-def _is_settled(mu, a, b, settled):
-    """Whether `converges` holds with |r| <= settled."""
-    return converges(mu, a, b) & (abs(step(mu, a, b)[2]) <= settled)
+def _is_settled(mu, a, b, settled, motion, j):
+    """Whether lane j has ended in a minimum: `converges` holds with |r| <= settled, or `_is_at_rest`."""
+    if motion is None:
+        return converges(mu, a, b) & (abs(step(mu, a, b)[2]) <= settled)
+    return _is_at_rest(mu, a, b, settled, motion, j)
+
+
+@_compile
+def _is_at_rest(mu, a, b, settled, motion, j):
+    """Whether lane j of a variant is as close as ``settled`` to a fixed point that attracts.
+
+    Once the schedule is over: displacement and force are that small, and the heavy ball is stable there,
+    0 < scale * curvature < 2 (1 + momentum), by a margin of 1e-3. With weight decay only fixed points with
+    b = 0 attract, a^2 = mu - decay, or the origin if that is negative; |b| is then below 1e-3. The curvatures
+    are 2 (a^2 + b^2), with decay 2 a^2 and 2 decay, at the origin decay + mu and decay - mu.
+    """
+    scale, decay = motion.scales[-1], mu * motion.weight_decay
+    r = step(mu, a, b)[2]
+    size = a * a + b * b
+    at_origin = decay > mu
+    off = size if at_origin else abs(r + decay)
+    curvature = decay + mu if at_origin else 2.0 * max(size, decay)
+    moved = abs(motion.velocity[0, j]) + abs(motion.velocity[1, j])
+    return (
+        (motion.done[j] >= motion.scales.size - 1)
+        & (off <= settled)
+        & (moved <= settled)
+        & ((decay == 0.0) | (abs(b) <= _FLAT))
+        & (scale > 0.0)
+        & (scale * curvature <= 2.0 * (1.0 + motion.momentum) * (1.0 - _FLAT))
+    )
 
 
 @_compile
@@ -663,15 +811,16 @@ def _known_fates(mu, a, b, exit_bounded):
 
 
 @_compile
-def _find_early_escapes(mu, a, b, n_steps, codes, steps, ends):
+def _find_early_escapes(mu, a, b, n_steps, codes, steps, ends, variant):
     """Mark what escapes within WINDOW steps, most of what ever does: a block at a time, not one by one."""
     m, p, q, bounded = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for start in range(0, mu.size if n_steps >= WINDOW else 0, BLOCK):
         for j in range(BLOCK):
             i = min(start + j, mu.size - 1)
             m[j], p[j], q[j], bounded[j] = mu[i], a[i], b[i], 0.0
+        motion = _at_rest(variant)
         for n_done in range(0, WINDOW, CHUNK_PLANE):
-            _count_bounded(m, p, q, n_done, bounded)
+            _count_bounded(m, p, q, n_done, bounded, motion)
         for i in range(start, min(start + BLOCK, mu.size)):
             if bounded[i - start] < WINDOW and codes[i] == UNDECIDED:
                 codes[i], steps[i] = DIVERGED, int(bounded[i - start])
@@ -680,22 +829,32 @@ def _find_early_escapes(mu, a, b, n_steps, codes, steps, ends):
 
 
 @_inline
-def _count_bounded(mu, a, b, n_done, bounded):
+def _count_bounded(mu, a, b, n_done, bounded, motion):
     """A few steps of a block, counting those before the first with |r| > ESCAPED; ``n_done`` are done."""
     for j in range(BLOCK):
         m, p, q, n = mu[j], a[j], b[j], bounded[j]
         counts = 1.0 if n == n_done else 0.0
-        for _ in range(CHUNK_PLANE):
-            p, q, r = step(m, p, q)
+        if motion is not None:
+            x, y = motion.velocity[0, j], motion.velocity[1, j]
+        for i in range(CHUNK_PLANE):
+            if motion is None:
+                p, q, r = step(m, p, q)
+            else:
+                scale = motion.scales[min(n_done + i, motion.scales.size - 1)]
+                p, q, x, y, r = varied_step(m, p, q, x, y, scale, motion.weight_decay, motion.momentum)
             counts = counts if abs(r) <= ESCAPED else 0.0
             n += counts
         a[j], b[j], bounded[j] = p, q, n
+        if motion is not None:
+            motion.velocity[0, j], motion.velocity[1, j] = x, y
 
 
 @_compile
-def _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen):
+def _refill(mu, a, b, codes, ended, n_next, orbit, done, m, p, q, seen, motion):
     """Put the next orbits into the lanes that have ended; what is left over rests on the saddle."""
     for j in np.flatnonzero(ended):
+        if motion is not None:
+            motion.velocity[:, j], motion.done[j] = 0.0, 0
         seen[_LAST, j], seen[_RISE, j] = np.inf, -np.inf
         while n_next < mu.size and codes[n_next] != UNDECIDED:
             n_next += 1
