@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lintrans.balanced_slice import Landmark, landmarks
     from lintrans.basins import BasinMap, basin_map, basin_sweep
     from lintrans.certified import CertifiedLandmark, certified_landmarks
+    from lintrans.continuation import CycleBranches, follow_cycles
+    from lintrans.cycles import Cycle, CycleTable, find_cycles
     from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
     from lintrans.executors import Dask, Threads
     from lintrans.exponents import LyapunovExponents, lyapunov_exponents, lyapunov_sweep
@@ -32,6 +34,8 @@ _ROOMS = {
     "balanced_slice": ("Landmark", "landmarks"),
     "basins": ("BasinMap", "basin_map", "basin_sweep"),
     "certified": ("CertifiedLandmark", "certified_landmarks"),
+    "continuation": ("CycleBranches", "follow_cycles"),
+    "cycles": ("Cycle", "CycleTable", "find_cycles"),
     "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
     "executors": ("Dask", "Threads"),
     "exponents": ("LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep"),
@@ -54,6 +58,8 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "Landmark", "landmarks",
     "BasinMap", "basin_map", "basin_sweep",
     "CertifiedLandmark", "certified_landmarks",
+    "CycleBranches", "follow_cycles",
+    "Cycle", "CycleTable", "find_cycles",
     "InputError", "MissingExtraError", "NoNormalFormError",
     "Dask", "Threads",
     "LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep",

@@ -62,9 +62,10 @@ class Slot(NamedTuple):
         return array
 
 
-def axis(text: str) -> Any:
+def axis(text: str, *, optional: bool = False) -> Any:
     """Field that is an axis: a vector of coordinates under its own name."""
-    return field(metadata={"dims": None, "text": text})
+    metadata = {"dims": None, "text": text}
+    return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
 
 def on(*dims: str, text: str = "", optional: bool = False, parts: type | None = None) -> Any:

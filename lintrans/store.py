@@ -27,6 +27,8 @@ import h5py
 import numpy as np
 
 import lintrans.basins
+import lintrans.continuation
+import lintrans.cycles
 import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase

@@ -17,6 +17,8 @@ FAMILY_OF = {
     "05_transverse_stability": "transverse",
     "06_many_modes": "many_modes",
     "07_schedules": "schedules",
+    "08_cycles": "cycles",
+    "09_quadratic_regression": "quadratic",
 }
 
 

@@ -8,7 +8,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -21,8 +21,8 @@ def complain(message: str) -> None:
     print(f"lintrans: {message}", file=sys.stderr)
 
 
-def emit_json(answer: dict[str, Any]) -> None:
-    """Print one object; numbers that JSON has no name for (NaN, infinities) become null."""
+def emit_json(answer: dict[str, Any] | list[Any]) -> None:
+    """Print one object or list; numbers that JSON has no name for (NaN, infinities) become null."""
     print(json.dumps(_plain(answer), indent=2, allow_nan=False))
 
 
@@ -32,7 +32,7 @@ def say(*lines: str) -> None:
         print(line)
 
 
-def table(rows: list[tuple[str, ...]]) -> None:
+def table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows in aligned columns, two spaces apart."""
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
     for row in rows:

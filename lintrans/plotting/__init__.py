@@ -15,11 +15,14 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lintrans.basins import BasinMap
+from lintrans.continuation import CycleBranches
+from lintrans.cycles import CycleTable
 from lintrans.errors import InputError
 from lintrans.exponents import LyapunovExponents
 from lintrans.orbits import BifurcationDiagram, Orbit
 from lintrans.phase import PhaseDiagram
 from lintrans.plotting.basins import draw_basin_map
+from lintrans.plotting.cycles import draw_branches, draw_cycles
 from lintrans.plotting.diagrams import draw_bifurcation, draw_lyapunov, draw_phase_diagram
 from lintrans.plotting.runs import draw_orbit, draw_verification
 from lintrans.plotting.style import STYLE
@@ -39,7 +42,8 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
         What a function of this package or `lintrans.load` returned.
     variable
         Of a bifurcation diagram: "uv" (default), "a" or "loss". Of a basin map: "regime", "steps",
-        "sharpness" (default below mu = 1) or "branch" (default up to crisis).
+        "sharpness" (default below mu = 1) or "branch" (default up to crisis). Of branches of cycles: "uv"
+        (default) or "a".
 
     Raises
     ------
@@ -51,8 +55,8 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
         raise InputError(f"result must be of a kind with a figure, got {result.kind}; see plotting.plot")
     if variable is not None and result.kind not in _WITH_VARIABLES:
         raise InputError(
-            f"variable needs a bifurcation diagram or a basin map, got {variable!r} for {result.kind}; "
-            "leave it out"
+            f"variable needs a bifurcation diagram, a basin map or branches of cycles, got {variable!r} for "
+            f"{result.kind}; leave it out"
         )
     with rc_context(STYLE):
         return draw(result) if variable is None else draw(result, variable)
@@ -87,7 +91,9 @@ _DRAW: dict[str, Callable[..., Figure]] = {
     BifurcationDiagram.kind: draw_bifurcation,
     LyapunovExponents.kind: draw_lyapunov,
     BasinMap.kind: draw_basin_map,
+    CycleTable.kind: draw_cycles,
+    CycleBranches.kind: draw_branches,
     Orbit.kind: draw_orbit,
     Verification.kind: draw_verification,
 }
-_WITH_VARIABLES = (BifurcationDiagram.kind, BasinMap.kind)
+_WITH_VARIABLES = (BifurcationDiagram.kind, BasinMap.kind, CycleBranches.kind)

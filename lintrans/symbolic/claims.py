@@ -23,8 +23,10 @@ FAMILIES = (
     "ellipse",
     "transverse",
     "convergence",
+    "cycles",
     "schedules",
     "many_modes",
+    "quadratic",
 )
 
 Proof = TypeVar("Proof", bound=Callable[..., Any])

@@ -1,0 +1,132 @@
+"""Commands about the plane at one mu and over mu: all its cycles, and how they come and go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from lintrans.cli import options, outputs
+from lintrans.cli.answers import emit_json, say, table
+from lintrans.cli.app import app
+from lintrans.cli.options import Files, Json, Problem, Step, grouped
+
+DIAGRAM = "0.5:2.02:77"
+CERTIFIED_PERIOD = 6
+
+
+@app.command()
+@grouped
+def cycles(
+    problem: Problem,
+    step: Step,
+    files: Files,
+    period: Annotated[int, typer.Option(help="Longest period, in the weights; 12 at most.")] = 4,
+    json: Json = False,
+) -> None:
+    """List every periodic orbit of the plane up to a period, with its multipliers along and across.
+
+    On the balanced slice and on the invariant ellipse: there are no others but the minima.
+    """
+    from lintrans.cycles import expected_counts, find_cycles
+
+    mu = step.effective(problem)
+    outputs.check(files)
+    found = find_cycles(mu, period)
+    written = outputs.write(found, files, problem)
+    if json:
+        emit_json(
+            [
+                {
+                    "period": cycle.period,
+                    "period_uv": cycle.period_uv,
+                    "place": cycle.place.label,
+                    "points": cycle.points,
+                    "multipliers": cycle.multipliers,
+                    "stable": cycle.stable,
+                    "type": cycle.type,
+                }
+                for cycle in found
+            ]
+        )
+    elif not files.quiet:
+        groups = Counter((c.place.label, c.period, c.period_uv, c.type) for c in found)
+        expected = expected_counts(mu, period)
+        rows = [("place", "period", "in uv", "type", "cycles")]
+        rows += [(place, str(p), str(q), kind, str(n)) for (place, p, q, kind), n in groups.items()]
+        table(rows)
+        for place, counts in found.count().items():
+            wanted = expected[place]
+            if counts and all(n is not None for n in wanted.values()):
+                agrees = all(counts.get(n, 0) == wanted[n] for n in wanted)
+                say(f"numbers on the {place}: {'as' if agrees else 'NOT as'} theory asks for")
+        outputs.say_written(written)
+
+
+@app.command("continue")
+@grouped
+def continue_(
+    files: Files,
+    mu: Annotated[
+        str, typer.Option(help="Range of mu, start:stop:count; the spacing bounds the steps.")
+    ] = DIAGRAM,
+    period: Annotated[int, typer.Option(help="Longest period, in the weights; 8 at most.")] = 4,
+    certify: Annotated[bool, typer.Option("--certify", help="Prove the events, to 30 digits.")] = False,
+    json: Json = False,
+) -> None:
+    """Follow all balanced cycles over mu, unstable ones too, and locate their bifurcations.
+
+    Proofs, in ball arithmetic, need lintrans[certify] and know periods of the prediction up to 6.
+    """
+    from lintrans.continuation import follow_cycles
+    from lintrans.errors import InputError
+
+    mus = options.parse_positive_range("--mu", mu)
+    if mus.size == 1:
+        raise InputError(f"--mu must be a range start:stop:count, got {mu}; as in {DIAGRAM}")
+    outputs.check(files)
+    result = follow_cycles(mus[0], mus[-1], period, largest_step=mus[1] - mus[0])
+    events: list[dict[str, Any]] = [
+        {"kind": e.kind.label, "mu": e.mu, "period": e.period, "period_uv": e.period_uv, "branch": e.branch}
+        for e in result.events()
+    ]
+    if certify:
+        _certify(events)
+    written = outputs.write(result, files, Problem())
+    if json:
+        branches = [
+            {"period": int(p), "period_uv": int(q)}
+            for p, q in zip(result.period, result.period_uv, strict=True)
+        ]
+        emit_json({"n_branches": len(branches), "branches": branches, "events": events, **written})
+    elif not files.quiet:
+        rows = [("mu", "event", "period", "in uv", *(["proved"] if certify else []))]
+        for e in events:
+            proved = [e.get("value", "")] if certify else []
+            rows.append((f"{e['mu']:.15g}", e["kind"], str(e["period"]), str(e["period_uv"]), *proved))
+        table(rows)
+        say(f"{result.branch.size} curves, {result.node.size} cycles computed")
+        outputs.say_written(written)
+
+
+def _certify(events: list[dict[str, Any]]) -> None:
+    """Add to every event the certified landmark that it is, where there is one."""
+    from lintrans.certified import certified_landmarks
+
+    periods = [e["period_uv"] for e in events if e["period_uv"] <= CERTIFIED_PERIOD]
+    marks = certified_landmarks(30, max_period=max(periods, default=0))
+    for event in events:
+        name = _NAMES.get(event["kind"])
+        family = "pair" if event["period"] == event["period_uv"] else "symmetric"
+        alike = [
+            mark
+            for key, mark in marks.items()
+            if name and key.startswith(f"{name}_{event['period_uv']}_{family}_")
+        ]
+        nearest = min(alike, key=lambda mark: abs(mark.mu - event["mu"]), default=None)
+        if nearest is not None and abs(nearest.mu - event["mu"]) < 1e-10:
+            event |= {"name": nearest.name, "value": nearest.value, "radius": nearest.radius}
+
+
+_NAMES = {"fold": "saddle_node", "superstable": "superstable", "flip": "doubling", "pitchfork": "doubling"}
