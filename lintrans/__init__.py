@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lintrans.certified import CertifiedLandmark, certified_landmarks
     from lintrans.continuation import CycleBranches, follow_cycles
     from lintrans.cycles import Cycle, CycleTable, find_cycles
+    from lintrans.dimension import BoundaryDimension, boundary_dimension
     from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
     from lintrans.executors import Dask, Threads
     from lintrans.exponents import LyapunovExponents, lyapunov_exponents, lyapunov_sweep
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lintrans.store import load, resume, run_to_file, save
     from lintrans.training import train
     from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights
+    from lintrans.variants import Variant
     from lintrans.verification import Verification, verify
 
 _ROOMS = {
@@ -36,6 +38,7 @@ _ROOMS = {
     "certified": ("CertifiedLandmark", "certified_landmarks"),
     "continuation": ("CycleBranches", "follow_cycles"),
     "cycles": ("Cycle", "CycleTable", "find_cycles"),
+    "dimension": ("BoundaryDimension", "boundary_dimension"),
     "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
     "executors": ("Dask", "Threads"),
     "exponents": ("LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep"),
@@ -50,6 +53,7 @@ _ROOMS = {
     "store": ("load", "resume", "run_to_file", "save"),
     "training": ("train",),
     "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights"),
+    "variants": ("Variant",),
     "verification": ("Verification", "verify"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -60,6 +64,7 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "CertifiedLandmark", "certified_landmarks",
     "CycleBranches", "follow_cycles",
     "Cycle", "CycleTable", "find_cycles",
+    "BoundaryDimension", "boundary_dimension",
     "InputError", "MissingExtraError", "NoNormalFormError",
     "Dask", "Threads",
     "LyapunovExponents", "lyapunov_exponents", "lyapunov_sweep",
@@ -74,6 +79,7 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "load", "resume", "run_to_file", "save",
     "train",
     "FullWeights", "TwoFactorWeights", "initial_weights",
+    "Variant",
     "Verification", "verify",
 ]  # fmt: skip
 

@@ -12,13 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form
+from lintrans import kernels, normal_form, variants
 from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, positive, short
 from lintrans.executors import Threads
 from lintrans.regimes import Regime, count_regimes, regime
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
@@ -106,6 +107,7 @@ def basin_map(
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     n_steps: int = N_STEPS,
+    variant: Variant | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> BasinMap:
@@ -124,6 +126,9 @@ def basin_map(
         every 32 steps. Divergent: |r| > 1e4. For 1 <= mu < 2 other starts inside the ellipse end on the
         attractor of the balanced slice (claim convergence.inside); its regime, the same for almost all since
         its two critical points mirror each other, is measured once. Others are unresolved: raise this number.
+    variant
+        Weight decay, momentum or a schedule (`lintrans.Variant`). Then converged means: displacement and
+        force below 1e-6 at a fixed point that attracts; what neither converges nor diverges is unresolved.
     n_threads, progress
         As in `lintrans.regimes.gather_evidence`.
 
@@ -140,7 +145,7 @@ def basin_map(
     >>> found.branch.tolist()
     [[0, 0], [-1, 1], [1, 1], [0, 0]]
     """
-    sweep = basin_sweep(mu, u=u, v=v, a=a, b=b, n_steps=n_steps)
+    sweep = basin_sweep(mu, u=u, v=v, a=a, b=b, n_steps=n_steps, variant=variant)
     check_memory("the map", sweep.n_bytes)
     result: BasinMap = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
@@ -154,17 +159,20 @@ def basin_sweep(
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     n_steps: int = N_STEPS,
+    variant: Variant | None = None,
 ) -> BasinSweep:
     """Check the arguments of `lintrans.basin_map`, and leave the work for `lintrans.sweeps`."""
     mu = positive("mu", mu)
     coordinates, x, y = Coordinates.checked(u, v, a, b)
+    variant = variants.checked(variant)
     return BasinSweep(
         mu=mu,
         coordinates=coordinates,
         x=x,
         y=y,
         n_steps=count("n_steps", n_steps),
-        attractor=_attractor(mu),
+        attractor=_attractor(mu) if variant is None else 0,
+        variant=variant,
     )
 
 
@@ -180,6 +188,7 @@ class BasinSweep(Sweep):
     y: FloatArray
     n_steps: int
     attractor: int  # regime of what is neither divergent nor settled in a minimum
+    variant: Variant | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -197,7 +206,8 @@ class BasinSweep(Sweep):
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `basin_map`."""
-        return {name: getattr(self, name) for name in ("mu", "coordinates", "n_steps")}
+        names = ("mu", "coordinates", "n_steps")
+        return {name: getattr(self, name) for name in names} | variants.settings(self.variant)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Starts by regime."""
@@ -214,14 +224,18 @@ class BasinSweep(Sweep):
         a, b = _modes(self.mu, self.coordinates, self.x[rows], self.y[columns])
         shape, a, b = a.shape, a.ravel(), b.ravel()
         mu, ends = np.full(a.size, self.mu), np.empty((a.size, 3))
-        codes, steps = kernels.fates(mu, a, b, self.n_steps, SETTLED, False, ends)
+        variant = variants.for_kernels(self.variant)
+        codes, steps = kernels.fates(mu, a, b, self.n_steps, SETTLED, False, ends, variant)
         diverged, settled = codes == kernels.DIVERGED, np.flatnonzero(codes == kernels.CONVERGED)
         open_ends = np.flatnonzero(codes == kernels.UNDECIDED)
         regime = np.where(diverged, np.uint8(Regime.DIVERGENT), np.uint8(Regime.UNRESOLVED))
         regime[settled] = np.where(ends[settled, 2] > 0, Regime.CATAPULT, Regime.MONOTONE)
-        regime[open_ends] = self._verdicts(a[open_ends], b[open_ends])
         sharpness = np.full(a.size, np.nan)
-        sharpness[settled] = _sharpness(self.mu, *ends[settled, :2].T)
+        if variant is None:
+            regime[open_ends] = self._verdicts(a[open_ends], b[open_ends])
+            sharpness[settled] = _sharpness(self.mu, *ends[settled, :2].T)
+        else:  # which the theory does not tell of
+            sharpness[settled] = 2 * np.square(ends[settled, :2]).sum(axis=1) / self.mu
         arrays: Arrays = {
             "regime": regime,
             "steps": steps.astype(np.int32),
@@ -231,7 +245,7 @@ class BasinSweep(Sweep):
         return {name: x.reshape(shape) for name, x in arrays.items()}
 
     def _branches(self, end_a: FloatArray, diverged: NDArray[np.bool_]) -> NDArray[np.int8]:
-        if self.mu >= landmarks()["crisis"].mu:
+        if self.mu >= landmarks()["crisis"].mu and self.variant is None:
             return np.zeros(end_a.size, np.int8)
         return np.where(diverged, 0, np.sign(end_a)).astype(np.int8)
 

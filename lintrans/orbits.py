@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form
+from lintrans import kernels, normal_form, variants
 from lintrans.errors import count, finite, positive
 from lintrans.executors import Threads
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute
+from lintrans.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
@@ -72,20 +73,23 @@ class BifurcationDiagram(Result):
         return np.asarray(1 + normal_form.residual(mu, self.a, self.b) / mu)
 
 
-def orbit(mu: float, u: float, v: float, *, n_steps: int) -> Orbit:
-    """Iterate the map ``n_steps`` times from the start ``(u, v)``.
+def orbit(mu: float, u: float, v: float, *, n_steps: int, variant: Variant | None = None) -> Orbit:
+    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.Variant` of it.
 
     Examples
     --------
     >>> orbit(0.25, 1.0, 1.0, n_steps=2).loss.tolist()  # a minimum
     [0.0, 0.0, 0.0]
+    >>> decayed = orbit(0.25, 1.0, 1.0, n_steps=1, variant=Variant(weight_decay=0.5))
+    >>> decayed.u.tolist()  # shrunk by mu times that
+    [1.0, 0.875]
     """
     mu, u, v = positive("mu", mu), finite("u", u), finite("v", v)
-    n_steps = count("n_steps", n_steps, minimum=0)
+    n_steps, variant = count("n_steps", n_steps, minimum=0), variants.checked(variant)
     check_memory("the orbit", 3 * 8 * (n_steps + 1))
     a, b = normal_form.to_modes([mu], [u], [v])
-    all_a, all_b = kernels.orbits(np.array([mu]), a, b, 0, n_steps + 1)
-    settings = {"mu": mu, "u": u, "v": v, "n_steps": n_steps}
+    all_a, all_b = kernels.orbits(np.array([mu]), a, b, 0, n_steps + 1, variants.for_kernels(variant))
+    settings = {"mu": mu, "u": u, "v": v, "n_steps": n_steps, **variants.settings(variant)}
     return Orbit(step=np.arange(n_steps + 1), a=all_a[0], b=all_b[0], settings=settings)
 
 
@@ -95,6 +99,7 @@ def bifurcation_diagram(
     start: tuple[float, float] | None = None,
     n_transient: int = 4096,
     n_samples: int = 512,
+    variant: Variant | None = None,
     unit_step_size: float | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
@@ -111,6 +116,8 @@ def bifurcation_diagram(
         Steps thrown away first. Raise it where branches look smeared: near bifurcations.
     n_samples
         States kept for each mu.
+    variant
+        Weight decay, momentum or a schedule (`lintrans.Variant`).
     unit_step_size
         Learning rate at mu = 1, to carry an axis of learning rates along (`NormalForm.mode`).
 
@@ -128,7 +135,12 @@ def bifurcation_diagram(
     (True, True)
     """
     sweep = bifurcation_sweep(
-        mus, start=start, n_transient=n_transient, n_samples=n_samples, unit_step_size=unit_step_size
+        mus,
+        start=start,
+        n_transient=n_transient,
+        n_samples=n_samples,
+        variant=variant,
+        unit_step_size=unit_step_size,
     )
     check_memory("the samples", 2 * 8 * sweep.mu.size * sweep.n_samples)
     result: BifurcationDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
@@ -141,6 +153,7 @@ def bifurcation_sweep(
     start: tuple[float, float] | None = None,
     n_transient: int = 4096,
     n_samples: int = 512,
+    variant: Variant | None = None,
     unit_step_size: float | None = None,
 ) -> BifurcationSweep:
     """Check the arguments of `lintrans.bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
@@ -148,6 +161,7 @@ def bifurcation_sweep(
         **MuSweep.checked(mus, start, unit_step_size),
         n_transient=count("n_transient", n_transient, minimum=0),
         n_samples=count("n_samples", n_samples),
+        variant=variants.checked(variant),
     )
 
 
@@ -159,6 +173,7 @@ class BifurcationSweep(MuSweep):
 
     n_transient: int
     n_samples: int
+    variant: Variant | None
 
     @property
     def steps_per_cell(self) -> int:
@@ -171,13 +186,15 @@ class BifurcationSweep(MuSweep):
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `bifurcation_diagram`."""
-        return {name: getattr(self, name) for name in ("start", "n_transient", "n_samples")}
+        names = ("start", "n_transient", "n_samples")
+        return {name: getattr(self, name) for name in names} | variants.settings(self.variant)
 
     def compute(self, *place: slice) -> Arrays:
         """Samples of both modes on a part of the axis; NaN throughout an orbit that has escaped."""
         (part,) = place
         mu, a, b = self.modes(part)
-        samples = kernels.orbits(mu, a, b, self.n_transient, self.n_samples)
+        variant = variants.for_kernels(self.variant)
+        samples = kernels.orbits(mu, a, b, self.n_transient, self.n_samples, variant)
         r = normal_form.residual(mu[:, None], *samples)
         bounded = np.all(np.abs(r) <= kernels.ESCAPED, axis=1, keepdims=True)
         return {name: np.where(bounded, x, np.nan) for name, x in zip("ab", samples, strict=True)}

@@ -29,6 +29,7 @@ import numpy as np
 import lintrans.basins
 import lintrans.continuation
 import lintrans.cycles
+import lintrans.dimension
 import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase

@@ -1,4 +1,4 @@
-"""Cycles: found where they can be, as many as theory asks for, none elsewhere; multipliers from the Jacobian."""
+"""Cycles: found where they can be, as many as theory asks for; multipliers from the Jacobian."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_mirror_image_is_a_cycle_of_its_own_or_the_same():
 
 
 def test_cycles_stay_cycles_in_the_kernels():
-    """The compiled map returns to every point after one period, up to what the multipliers make of rounding."""
+    """The compiled map returns to every point after one period, but for rounding and the multipliers."""
     table = find_cycles(1.7, 5)
     for cycle, part in zip(
         table, np.split(np.arange(table.a.size), np.cumsum(table.period)[:-1]), strict=True

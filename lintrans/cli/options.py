@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from lintrans.prompt import Prompt
     from lintrans.reduction import Mode, NormalForm
     from lintrans.transformer import TwoFactorWeights
+    from lintrans.variants import Variant
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+DECAY = "Weight decay lambda; without DATA in units of h |y_q|: a step then takes mu times this."
 ALL_MUS = "0.002:2.2:1100"
 MAX_RANGE = 10**7
 NSteps = Annotated[int, typer.Option("--n-steps", help="Gradient descent steps.")]
@@ -136,6 +138,36 @@ class Step:
         if self.mu is not None:
             return positive("--mu", self.mu) * mode.unit_step_size
         return positive("--step-size", self.step_size)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is added to plain gradient descent."""
+
+    weight_decay: Annotated[float, typer.Option(help=DECAY)] = 0.0
+    momentum: Annotated[float, typer.Option(help="Heavy-ball momentum, from 0 to below 1.")] = 0.0
+    schedule: Annotated[
+        str, typer.Option(help="Step sizes over mu, by step, as 0.1,0.5,1; the last goes on.")
+    ] = ""
+
+    def resolve(self, problem: Problem) -> Variant | None:
+        """Return the variant for a prompt, or in normal form; None for plain gradient descent."""
+        from lintrans.errors import finite
+        from lintrans.reduction import Mode
+        from lintrans.variants import Variant, checked
+
+        schedule = (
+            [finite("--schedule", part) for part in self.schedule.split(",")] if self.schedule else [1.0]
+        )
+        unit = 1.0 if problem.is_absent() else Mode.of(problem.prompt()).unit_step_size
+        return checked(Variant(self.weight_decay * unit, self.momentum, schedule))
+
+
+@dataclass(frozen=True)
+class Published(Variation):
+    """Likewise, with the weight decay for which a dimension is published."""
+
+    weight_decay: Annotated[float, typer.Option(help=DECAY)] = 0.4
 
 
 @dataclass(frozen=True)

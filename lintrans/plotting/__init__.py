@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from lintrans.basins import BasinMap
 from lintrans.continuation import CycleBranches
 from lintrans.cycles import CycleTable
+from lintrans.dimension import BoundaryDimension
 from lintrans.errors import InputError
 from lintrans.exponents import LyapunovExponents
 from lintrans.orbits import BifurcationDiagram, Orbit
@@ -24,6 +25,7 @@ from lintrans.phase import PhaseDiagram
 from lintrans.plotting.basins import draw_basin_map
 from lintrans.plotting.cycles import draw_branches, draw_cycles
 from lintrans.plotting.diagrams import draw_bifurcation, draw_lyapunov, draw_phase_diagram
+from lintrans.plotting.dimension import draw_dimension
 from lintrans.plotting.runs import draw_orbit, draw_verification
 from lintrans.plotting.style import STYLE
 from lintrans.results import Result
@@ -93,6 +95,7 @@ _DRAW: dict[str, Callable[..., Figure]] = {
     BasinMap.kind: draw_basin_map,
     CycleTable.kind: draw_cycles,
     CycleBranches.kind: draw_branches,
+    BoundaryDimension.kind: draw_dimension,
     Orbit.kind: draw_orbit,
     Verification.kind: draw_verification,
 }

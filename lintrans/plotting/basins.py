@@ -40,11 +40,15 @@ CURVES: dict[str, tuple[Callable[[float, FloatArray, FloatArray], FloatArray], d
     "edge of stability": (lambda mu, a, b: a * a + b * b - 1, {"color": "#cc79a7", "lw": 1.0, "ls": "-."}),
     "$u=v$, $u=-v$": (lambda mu, a, b: a * b, {"color": "0.5", "lw": 0.6, "ls": ":"}),
 }
+OF_THE_PLAIN_MAP = {  # what is worth showing beside a variant of it
+    "edge of the ellipse": "ellipse of the plain map",
+    "$u=v$, $u=-v$": "$u=v$, $u=-v$",
+}
 
 
 def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
     """One variable over the window of starts; what it does not tell of has the colour of its regime."""
-    variable = variable or _default(result.mu)
+    variable = variable or _default(result)
     if variable not in _LAYERS:
         raise InputError(
             f"variable must be one of {', '.join(_LAYERS)}; got {variable!r}; choose one of these"
@@ -73,10 +77,16 @@ def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
     return figure
 
 
-def _default(mu: float) -> str:
+def _default(result: BasinMap) -> str:
     """What is worth seeing: the minima, then the two mirror-image attractors, then how fast others leave."""
     marks = landmarks()
-    return "sharpness" if mu < marks["stable"].mu else "branch" if mu < marks["crisis"].mu else "steps"
+    if result.mu < marks["stable"].mu and not _is_varied(result):
+        return "sharpness"
+    return "branch" if result.mu < marks["crisis"].mu else "steps"
+
+
+def _is_varied(result: BasinMap) -> bool:
+    return "variant" in result.settings
 
 
 def _draw_curves(axes: Axes, result: BasinMap) -> list[Any]:
@@ -84,14 +94,16 @@ def _draw_curves(axes: Axes, result: BasinMap) -> list[Any]:
     rows, columns = (slice(None, None, max(1, n // N_CURVE)) for n in result.regime.shape)
     a, b = result.modes(rows, columns)
     handles = []
-    for name, (level, look) in CURVES.items():
+    curves = {n: c for n, c in CURVES.items() if not _is_varied(result) or n in OF_THE_PLAIN_MAP}
+    for name, (level, look) in curves.items():
         if min(a.shape) < 2 or (level is ellipse_level and result.mu >= 2):
             continue
         values = level(result.mu, a, b)
         if values.min() < 0 < values.max():
             style = {"colors": look["color"], "linewidths": look["lw"], "linestyles": look["ls"]}
             axes.contour(result.x[rows], result.y[columns], values.T, levels=[0.0], **style)
-            handles += axes.plot([], [], label=name, **look)
+            label = OF_THE_PLAIN_MAP[name] if _is_varied(result) else name
+            handles += axes.plot([], [], label=label, **look)
     return handles
 
 

@@ -110,7 +110,8 @@ def draw_bifurcation(result: BifurcationDiagram, variable: str = "uv") -> Figure
     mesh = (edges(result.mu), np.linspace(low, high, density.shape[1] + 1))
     axes.pcolormesh(*mesh, np.sqrt(density).T, cmap="Greys", vmin=0, vmax=0.22, rasterized=True)
     axes.set(ylabel=texts[variable])
-    mark_landmarks((axes,), result.mu)
+    if "variant" not in result.settings:  # of the plain map
+        mark_landmarks((axes,), result.mu)
     label_mu(axes, result)
     return figure
 

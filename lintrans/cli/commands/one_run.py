@@ -9,7 +9,7 @@ import typer
 from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Weights, grouped
+from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Variation, Weights, grouped
 
 
 @app.command()
@@ -79,6 +79,7 @@ def orbit(
     problem: Problem,
     step: Step,
     weights: Weights,
+    variation: Variation,
     files: Files,
     start: Annotated[str, typer.Option(help="Start u,v, without DATA.")] = "",
     n_steps: NSteps = 200,
@@ -101,15 +102,16 @@ def orbit(
         nf = options.normal_form(problem, weights, step)[2]
         mu, (u, v) = nf.mu, options.parse_start(start) if start else (nf.u, nf.v)
     outputs.check(files)
-    result = orbit(mu, u, v, n_steps=n_steps)
+    variant = variation.resolve(problem)
+    result = orbit(mu, u, v, n_steps=n_steps, variant=variant)
     written = outputs.write(result, files, problem, weights)
-    verdict = regime(mu, u, v)
+    verdict = regime(mu, u, v) if variant is None else None  # of the plain map
     if json:
         emit_json(
             {
                 "mu": mu,
-                "regime": verdict.regime.label,
-                "period": verdict.period or None,
+                "regime": verdict and verdict.regime.label,
+                "period": (verdict and verdict.period) or None,
                 "step": result.step,
                 "u": result.u,
                 "v": result.v,
@@ -122,7 +124,7 @@ def orbit(
         shown = [*range(min(10, n_steps + 1)), *([n_steps] if n_steps >= 10 else [])]
         u_all, v_all, loss = result.u, result.v, result.loss
         rows += [(str(i), f"{u_all[i]:.6g}", f"{v_all[i]:.6g}", f"{loss[i]:.4g}") for i in shown]
-        table([*rows, ("regime", str(verdict))])
+        table([*rows, *([("regime", str(verdict))] if verdict else [])])
         outputs.say_written(written)
 
 

@@ -1,4 +1,4 @@
-"""Commands about the plane at one mu and over mu: all its cycles, and how they come and go."""
+"""Commands about the plane: its cycles, how they come and go over mu, how rough its boundary is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, say, table
+from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Files, Json, Problem, Step, grouped
+from lintrans.cli.options import Files, Json, NSteps, Problem, Published, Step, grouped
 
 DIAGRAM = "0.5:2.02:77"
 CERTIFIED_PERIOD = 6
@@ -130,3 +130,75 @@ def _certify(events: list[dict[str, Any]]) -> None:
 
 
 _NAMES = {"fold": "saddle_node", "superstable": "superstable", "flip": "doubling", "pitchfork": "doubling"}
+
+
+@app.command()
+@grouped
+def dimension(
+    problem: Problem,
+    step: Step,
+    variation: Published,
+    files: Files,
+    half_width: Annotated[
+        float | None,
+        typer.Option(help="Half the side of the window, in u.  [default: 5.657]", show_default=False),
+    ] = None,
+    coarsest: Annotated[int, typer.Option(help="Coarsest scale: the side over 2 to this power.")] = 5,
+    finest: Annotated[int, typer.Option(help="Finest scale: the side over 2 to this power.")] = 12,
+    n_events: Annotated[int, typer.Option(help="Probes with both fates to find at every scale.")] = 8000,
+    n_steps: NSteps = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the random probes.")] = 0,
+    json: Json = False,
+) -> None:
+    """Measure the dimension of the boundary between bounded and divergent starts.
+
+    By default where arXiv 2509.25351 reports 1.249: label 0.5, step size 1, weight decay 0.2, that is
+    mu = 0.5 and a weight decay of 0.4 in units of the label. Without weight decay the boundary is smooth.
+    """
+    from lintrans.dimension import HALF_WIDTH, boundary_dimension
+
+    given = problem.data is not None or step.mu is not None or step.step_size is not None
+    mu = step.effective(problem) if given else 0.5
+    variant = variation.resolve(problem)
+    outputs.check(files)
+    with progress("dimension", quiet=files.quiet or json, unit="scales") as report:
+        result = boundary_dimension(
+            mu,
+            variant=variant,
+            half_width=HALF_WIDTH if half_width is None else half_width,
+            coarsest=coarsest,
+            finest=finest,
+            n_events=n_events,
+            n_steps=n_steps,
+            seed=seed,
+            progress=report,
+        )
+    written = outputs.write(result, files, problem)
+    pairs = result.fit_pairs()
+    answer = {
+        "dimension": result.dimension,
+        "standard_error": result.standard_error,
+        "uncertainty_exponent": pairs.slope,
+        "uncertainty_exponent_error": pairs.standard_error,
+    }
+    if json:
+        scales = {
+            "mu": mu,
+            "scale": result.scale,
+            "n_boxes": result.n_boxes,
+            "uncertain": result.uncertain,
+            "local_dimensions": result.local_dimensions(),
+        }
+        emit_json({**answer, **scales, **written})
+    elif not files.quiet:
+        values = list(answer.values())
+        table(
+            [
+                ("box-counting dimension", f"{values[0]:.4f}", f"+- {values[1]:.4f}"),
+                ("uncertainty exponent", f"{values[2]:.4f}", f"+- {values[3]:.4f}"),
+                ("scales", f"{result.scale[0]:.3g} to {result.scale[-1]:.3g}", "in units of u"),
+                ("between them", f"{result.local_dimensions().min():.3f}", "least local dimension"),
+                ("", f"{result.local_dimensions().max():.3f}", "greatest"),
+            ]
+        )
+        outputs.say_written(written)

@@ -11,7 +11,18 @@ import typer
 from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Axis, Files, Json, NSteps, Problem, Step, Weights, Workers, grouped
+from lintrans.cli.options import (
+    Axis,
+    Files,
+    Json,
+    NSteps,
+    Problem,
+    Step,
+    Variation,
+    Weights,
+    Workers,
+    grouped,
+)
 
 WINDOW = "-3:3:512"
 Transient = Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")]
@@ -71,6 +82,7 @@ def bifurcation(
     problem: Problem,
     axis: Axis,
     weights: Weights,
+    variation: Variation,
     workers: Workers,
     files: Files,
     n_transient: Transient = 4096,
@@ -81,8 +93,9 @@ def bifurcation(
     from lintrans.orbits import bifurcation_sweep
 
     grid = axis.resolve(problem, weights)
+    variant = variation.resolve(problem)
     files = outputs.sweep_files(files, "bifurcation", json=json)
-    sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples)
+    sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples, variant=variant)
     result = outputs.run(sweep, files, problem, weights, workers.start(), label="bifurcation", json=json)
     _answer(result, files, json=json)
 
@@ -117,6 +130,7 @@ def lyapunov(
 def basin(
     problem: Problem,
     step: Step,
+    variation: Variation,
     workers: Workers,
     files: Files,
     u: Annotated[
@@ -132,8 +146,12 @@ def basin(
     from lintrans.basins import basin_sweep
 
     texts = {"u": u, "v": v, "a": a, "b": b} if u or v or a or b else {"u": WINDOW, "v": WINDOW}
-    window = {name: options.parse_range(f"--{name}", text) for name, text in texts.items() if text}
-    sweep = basin_sweep(step.effective(problem), **window, n_steps=n_steps)
+    window: dict[str, Any] = {
+        name: options.parse_range(f"--{name}", text) for name, text in texts.items() if text
+    }
+    sweep = basin_sweep(
+        step.effective(problem), **window, n_steps=n_steps, variant=variation.resolve(problem)
+    )
     files = outputs.sweep_files(files, "basin", json=json)
     result = outputs.run(sweep, files, problem, None, workers.start(), label="basin", json=json)
     _answer(result, files, json=json)

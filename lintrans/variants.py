@@ -1,0 +1,80 @@
+"""Variants of gradient descent that every orbit can be followed under: weight decay, momentum, schedules.
+
+In normal form, with the displacement of the last step and the relative step size s_t,
+
+    u' = u - s_t mu (v (uv - 1) + weight_decay u) + momentum (u - u_last),   likewise v:
+
+Polyak's heavy ball on the loss plus (lambda / 2)(w^2 + |W|^2), lambda = weight_decay h |y_q|. The reduction
+stays exact: the parts of W that the loss does not see decay by themselves. The closed forms of the plain map
+do not carry over, except that without decay and momentum a start that `normal_form.is_certified` stays
+bounded under every schedule. With weight decay the minima shrink to the two points u = v = +-sqrt(1 -
+weight_decay), or to the origin from 1 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lintrans import kernels
+from lintrans.errors import InputError, count, finite, finite_array
+
+MAX_SCHEDULE = 10**6
+
+
+class Variant(NamedTuple):
+    """What is added to plain gradient descent.
+
+    Attributes
+    ----------
+    weight_decay : float
+        Not negative, in units of h |y_q|, as mu is the step size in units of its inverse: a step shrinks the
+        weights by mu times this, eta lambda. Of a prompt: lambda times `Mode.unit_step_size`.
+    momentum : float
+        From 0 to below 1.
+    schedule : tuple of float
+        Step sizes over mu, by step, not negative; the last goes on for ever.
+    """
+
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    schedule: Sequence[float] = (1.0,)
+
+
+def checked(variant: Variant | None) -> Variant | None:
+    """Check a variant; None if it is the plain map.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    if variant is None:
+        return None
+    decay, momentum, schedule = variant
+    decay, momentum = finite("weight_decay", decay), finite("momentum", momentum)
+    if decay < 0:
+        raise InputError(f"weight_decay must not be negative, got {decay:g}; pass 0 or more")
+    if not 0 <= momentum < 1:
+        raise InputError(f"momentum must lie between 0 and 1, below 1, got {momentum:g}; as in 0.9")
+    scales = finite_array("schedule", schedule, 1)
+    count("the length of schedule", scales.size, maximum=MAX_SCHEDULE)
+    if (scales < 0).any():
+        raise InputError(f"schedule must not be negative, got {scales.min():g}; pass factors of mu")
+    found = Variant(decay, momentum, tuple(scales.tolist()))
+    return None if found == Variant() else found
+
+
+def settings(variant: Variant | None) -> dict[str, Any]:
+    """Return a variant as settings of a result; none for the plain map."""
+    return {} if variant is None else {"variant": Variant(*variant)._asdict()}
+
+
+def for_kernels(variant: Variant | None) -> kernels.Variant | None:
+    """Return a checked variant as the compiled loops take it; fields may come from a file."""
+    if variant is None:
+        return None
+    decay, momentum, schedule = variant
+    return kernels.Variant(float(decay), float(momentum), np.array(schedule, dtype=np.float64))
