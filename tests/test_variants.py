@@ -186,7 +186,10 @@ def test_a_sweep_with_a_variant_is_resumed_as_it_was(tmp_path, command):
 def test_the_command_takes_weight_decay_in_units_of_the_data(capsys):
     data = [str(lt.example_data()), "--target", "progression", "--context", "0:64", "--query", "64"]
     words = ["orbit", *data, "--standardize", "--center", "--mu", "0.5", "--n-steps", "30", "--json"]
-    unit = Mode.of(PROMPT).unit_step_size
+    prompt = lt.Prompt.from_csv(
+        lt.example_data(), target="progression", context=slice(0, 64), query=64, standardize=True, center=True
+    )
+    unit = Mode.of(prompt).unit_step_size
     assert main([*words, "--weight-decay", str(0.25 / unit), "--momentum", "0.3"]) == 0
     answer = json.loads(capsys.readouterr().out)
     found = lt.orbit(0.5, answer["u"][0], answer["v"][0], n_steps=30, variant=Variant(0.25, 0.3))
