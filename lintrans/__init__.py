@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lintrans.certified import CertifiedLandmark, certified_landmarks
     from lintrans.continuation import CycleBranches, follow_cycles
     from lintrans.cycles import Cycle, CycleTable, find_cycles
+    from lintrans.densities import InvariantDensity, invariant_density
     from lintrans.dimension import BoundaryDimension, boundary_dimension
     from lintrans.errors import InputError, MissingExtraError, NoNormalFormError
     from lintrans.executors import Dask, Threads
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lintrans.prompt import Prompt, example_data
     from lintrans.reduction import NormalForm, critical_step_sizes, iterate_unnormalized, reduce
     from lintrans.regimes import Regime, regime
+    from lintrans.spectra import ExponentWindows, orbit_exponents
     from lintrans.store import load, resume, run_to_file, save
     from lintrans.training import train
     from lintrans.transformer import FullWeights, TwoFactorWeights, initial_weights
@@ -38,6 +40,7 @@ _ROOMS = {
     "certified": ("CertifiedLandmark", "certified_landmarks"),
     "continuation": ("CycleBranches", "follow_cycles"),
     "cycles": ("Cycle", "CycleTable", "find_cycles"),
+    "densities": ("InvariantDensity", "invariant_density"),
     "dimension": ("BoundaryDimension", "boundary_dimension"),
     "errors": ("InputError", "MissingExtraError", "NoNormalFormError"),
     "executors": ("Dask", "Threads"),
@@ -50,6 +53,7 @@ _ROOMS = {
     "prompt": ("Prompt", "example_data"),
     "reduction": ("NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce"),
     "regimes": ("Regime", "regime"),
+    "spectra": ("ExponentWindows", "orbit_exponents"),
     "store": ("load", "resume", "run_to_file", "save"),
     "training": ("train",),
     "transformer": ("FullWeights", "TwoFactorWeights", "initial_weights"),
@@ -64,6 +68,7 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "CertifiedLandmark", "certified_landmarks",
     "CycleBranches", "follow_cycles",
     "Cycle", "CycleTable", "find_cycles",
+    "InvariantDensity", "invariant_density",
     "BoundaryDimension", "boundary_dimension",
     "InputError", "MissingExtraError", "NoNormalFormError",
     "Dask", "Threads",
@@ -76,6 +81,7 @@ __all__ = [  # noqa: RUF022 - one line per room, as above
     "Prompt", "example_data",
     "NormalForm", "critical_step_sizes", "iterate_unnormalized", "reduce",
     "Regime", "regime",
+    "ExponentWindows", "orbit_exponents",
     "load", "resume", "run_to_file", "save",
     "train",
     "FullWeights", "TwoFactorWeights", "initial_weights",

@@ -104,7 +104,7 @@ _entry = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
 
 # Rows of arrays (rows, BLOCK).
 _LAST, _RISE, _SQUARES = 0, 1, 2  # what a walk notes: last |r|, largest rise of it, sum of r^2
-_ALONG, _TRANSVERSE = 0, 1  # products of Jacobian factors
+_ALONG, _TRANSVERSE, _TANGENT = 0, 1, 2  # products of Jacobian factors, a tangent in the row given and next
 _ESCAPE_STEP, _RISE_STEP = 0, 1  # events
 
 
@@ -157,12 +157,12 @@ def is_inside(mu, a, b):
     return (mu < 2.0) & (a * a / (2.0 + mu) + b * b / (2.0 - mu) <= 1.0)
 
 
-def _walker(*, balanced, escapes, rises, factors, transverse, varied=False):
+def _walker(*, balanced, escapes, rises, factors, transverse, varied=False, tangent=False):  # noqa: PLR0915
     """Compile the loop of a few steps of a block, with what is to be noted on the way; see `_walk`."""
     chunk = CHUNK_SLICE if balanced else CHUNK_PLANE
 
     @_inline
-    def walk(mu, a, b, seen, products, motion):  # noqa: PLR0912  branches the compiler removes
+    def walk(mu, a, b, seen, products, motion):  # noqa: PLR0912, PLR0915  branches the compiler removes
         for j in range(BLOCK):
             m, p, q = mu[j], a[j], 0.0 if balanced else b[j]
             if varied:
@@ -175,8 +175,12 @@ def _walker(*, balanced, escapes, rises, factors, transverse, varied=False):
                 x = products[_ALONG, j]
             if transverse:
                 y = products[_TRANSVERSE, j]
+            if tangent:
+                v, w = products[_TANGENT, j], products[_TANGENT + 1, j]
             for i in range(chunk):
                 double = q + q
+                if tangent:
+                    old_p, old_q, twice = p, q, p + p
                 if varied:
                     scale = motion.scales[min(n + i, motion.scales.size - 1)]
                     p, q, dp, dq, r = varied_step(
@@ -197,6 +201,12 @@ def _walker(*, balanced, escapes, rises, factors, transverse, varied=False):
                     x *= along if balanced else determinant(along, double, r)
                 if transverse:
                     y += r * y
+                if tangent:
+                    mixed = twice * old_q
+                    v, w = (
+                        ((1.0 - r) - twice * old_p) * v + mixed * w,
+                        mixed * v + ((1.0 + r) - double * old_q) * w,
+                    )
             a[j] = p
             if not balanced:
                 b[j] = q
@@ -210,18 +220,20 @@ def _walker(*, balanced, escapes, rises, factors, transverse, varied=False):
                 products[_ALONG, j] = x
             if transverse:
                 products[_TRANSVERSE, j] = y
+            if tangent:
+                products[_TANGENT, j], products[_TANGENT + 1, j] = v, w
 
     return walk
 
 
-def _walk(*, escapes=False, rises=False, factors=False, transverse=True, varied=False):
+def _walk(*, escapes=False, rises=False, factors=False, transverse=True, varied=False, tangent=False):
     """Compile WINDOW steps of a block, on the slice and off it.
 
     ``escapes`` adds up r^2; ``rises`` keeps |r| and its largest rise; ``factors`` multiplies the factors of
     the Jacobian: along (off the slice the determinant, which is both directions) and, unless left out on
-    the slice, ``transverse``.
+    the slice, ``transverse``; ``tangent`` applies it to a vector.
     """
-    noted = {"escapes": escapes, "rises": rises, "factors": factors, "varied": varied}
+    noted = {"escapes": escapes, "rises": rises, "factors": factors, "varied": varied, "tangent": tangent}
     on_slice = _walker(balanced=True, **noted, transverse=factors and transverse)
     off_slice = _walker(balanced=False, **noted, transverse=factors)
 
@@ -243,6 +255,7 @@ _note_rises = _walk(rises=True)
 _watch = _walk(escapes=True, rises=True)
 _measure = _walk(factors=True)
 _measure_along = _walk(factors=True, transverse=False)
+_measure_spectrum = _walk(factors=True, tangent=True)
 _guard_and_measure = _walk(escapes=True, factors=True)
 _watch_and_measure = _walk(escapes=True, rises=True, factors=True)
 _advance_varied = _walk(varied=True)
@@ -624,6 +637,52 @@ def exponents(mu, a, b, n_transient, n_steps, transverse):
                     row[2], row[3] = _mean_and_error(means[:, _TRANSVERSE, j])
         start = end
     return result
+
+
+@_entry
+def exponent_windows(mu, a, b, n_transient, n_window, n_windows):
+    """Exponents of each orbit over windows of time, one after another: (n, n_windows, 3).
+
+    Along, transverse, and the growth of a tangent vector, which tends to the largest; each the mean logarithm
+    per step, -inf where a factor was exactly 0. ``n_window`` is a multiple of WINDOW; the windows begin after
+    ``n_transient`` + ``n_window`` steps. NaN if the orbit has escaped at the end.
+    """
+    result = np.full((mu.size, n_windows, 3), np.nan)
+    first_a, first_b = advance(mu, a, b, n_transient)
+    order, n_on_slice = _blocks(b)
+    seen, products, counts = np.empty((0, BLOCK)), np.ones((4, BLOCK)), np.zeros((2, BLOCK), np.int64)
+    means, growth = np.empty((2, BLOCK)), np.empty(BLOCK)
+    start = 0
+    while start < mu.size:
+        end = _end_of_block(start, n_on_slice, mu.size)
+        index, balanced = order[start:end], end <= n_on_slice
+        m, p, q = _load(mu, index), _load(first_a, index), _load(first_b, index)
+        products[_TANGENT:] = np.sqrt(0.5)
+        for k in range(-1, n_windows):  # in one window more, the first, the tangent finds its direction
+            growth[:] = 0.0
+            for _ in range(n_window // WINDOW):
+                _measure_spectrum(balanced, m, p, q, seen, products)
+                _normalize(products[:2], counts)
+                _take_growth(products[_TANGENT], products[_TANGENT + 1], growth)
+            _take_means(balanced, products[:2], counts, n_window, means)
+            for j in range(index.size if k >= 0 else 0):
+                row = result[index[j], k]
+                row[0], row[1], row[2] = means[_ALONG, j], means[_TRANSVERSE, j], growth[j] / n_window
+        for j in range(index.size):
+            if _is_far(p[j], q[j]):
+                result[index[j]] = np.nan
+        start = end
+    return result
+
+
+@_compile
+def _take_growth(v, w, growth):
+    """Normalize tangents (v, w) and add the logarithms of their lengths; one that vanished stays so."""
+    for j in range(BLOCK):
+        length = np.hypot(v[j], w[j])
+        growth[j] += np.log(length)
+        if length > 0.0:
+            v[j], w[j] = v[j] / length, w[j] / length
 
 
 @_entry

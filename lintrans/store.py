@@ -29,10 +29,12 @@ import numpy as np
 import lintrans.basins
 import lintrans.continuation
 import lintrans.cycles
+import lintrans.densities
 import lintrans.dimension
 import lintrans.exponents
 import lintrans.orbits
 import lintrans.phase
+import lintrans.spectra
 import lintrans.verification  # noqa: F401  each import registers its kind of result
 from lintrans.errors import ExecutorError, InputError, Interrupted, StorageError, short
 from lintrans.executors import Executor

@@ -21,12 +21,21 @@ SWEEPS = {
 SINGLE = {
     "reduce": ["--mu", "0.5"],
     "orbit": ["--mu", "0.5", "--n-steps", "8"],
+    "exponents": ["--mu", "0.5", "--n-transient", "64", "--n-window", "16", "--n-windows", "16"],
     "verify": ["--mu", "0.5", "--n-steps", "64"],
     "basin": ["--mu", "0.5", "--u=-2:2:5", "--v=-2:2:4"],
+}
+PLANE = {
+    "cycles": ["--mu", "0.5", "--period", "2"],
+    "continue": ["--mu", "0.9:1.1:5", "--period", "2"],
+    "dimension": ["--mu", "0.5", "--finest", "7", "--n-events", "200", "--quiet"],
+    "density": ["--mu", "0.5", "--n-orbits", "500", "--n-bins", "5"],
 }
 ON_DATA = {**SINGLE, "thresholds": [], **SWEEPS}
 WRITING = {
     "orbit": [*DATA, *SINGLE["orbit"]],
+    "exponents": [*DATA, *SINGLE["exponents"]],
+    **PLANE,
     "verify": [*DATA, *SINGLE["verify"]],
     "basin": [*SINGLE["basin"], "--quiet"],
     **{name: [*words, "--quiet"] for name, words in SWEEPS.items()},
@@ -38,10 +47,10 @@ no_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, 
 
 
 def one_object(text):
-    """The one JSON object on standard output; strict, so that NaN is an error."""
+    """The one JSON object on standard output, or list of them; strict, so that NaN is an error."""
     value, end = json.JSONDecoder(parse_constant=pytest.fail).raw_decode(text)
     assert text[end:] == "\n"
-    assert isinstance(value, dict)
+    assert isinstance(value, dict | list)
     return value
 
 

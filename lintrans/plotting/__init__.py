@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from lintrans.basins import BasinMap
 from lintrans.continuation import CycleBranches
 from lintrans.cycles import CycleTable
+from lintrans.densities import InvariantDensity
 from lintrans.dimension import BoundaryDimension
 from lintrans.errors import InputError
 from lintrans.exponents import LyapunovExponents
@@ -26,9 +27,11 @@ from lintrans.plotting.basins import draw_basin_map
 from lintrans.plotting.cycles import draw_branches, draw_cycles
 from lintrans.plotting.diagrams import draw_bifurcation, draw_lyapunov, draw_phase_diagram
 from lintrans.plotting.dimension import draw_dimension
+from lintrans.plotting.distributions import draw_density, draw_exponent_windows
 from lintrans.plotting.runs import draw_orbit, draw_verification
 from lintrans.plotting.style import STYLE
 from lintrans.results import Result
+from lintrans.spectra import ExponentWindows
 from lintrans.store import replacing
 from lintrans.verification import Verification
 
@@ -96,6 +99,8 @@ _DRAW: dict[str, Callable[..., Figure]] = {
     CycleTable.kind: draw_cycles,
     CycleBranches.kind: draw_branches,
     BoundaryDimension.kind: draw_dimension,
+    ExponentWindows.kind: draw_exponent_windows,
+    InvariantDensity.kind: draw_density,
     Orbit.kind: draw_orbit,
     Verification.kind: draw_verification,
 }

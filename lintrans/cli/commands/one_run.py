@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import typer
@@ -86,21 +87,10 @@ def orbit(
     json: Json = False,
 ) -> None:
     """Follow one training run as the map sees it."""
-    from lintrans.errors import InputError
     from lintrans.orbits import orbit
     from lintrans.regimes import regime
 
-    if problem.is_absent():
-        if not start or step.mu is None or step.step_size is not None:
-            raise InputError(
-                "orbit needs DATA, or --mu and --start u,v and no --step-size, got "
-                f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
-                "as in --mu 1.5 --start 0.4,0.4"
-            )
-        mu, (u, v) = step.mu, options.parse_start(start)
-    else:
-        nf = options.normal_form(problem, weights, step)[2]
-        mu, (u, v) = nf.mu, options.parse_start(start) if start else (nf.u, nf.v)
+    mu, u, v = _start("orbit", problem, step, weights, start)
     outputs.check(files)
     variant = variation.resolve(problem)
     result = orbit(mu, u, v, n_steps=n_steps, variant=variant)
@@ -125,6 +115,58 @@ def orbit(
         u_all, v_all, loss = result.u, result.v, result.loss
         rows += [(str(i), f"{u_all[i]:.6g}", f"{v_all[i]:.6g}", f"{loss[i]:.4g}") for i in shown]
         table([*rows, *([("regime", str(verdict))] if verdict else [])])
+        outputs.say_written(written)
+
+
+def _start(
+    command: str, problem: Problem, step: Step, weights: Weights, start: str
+) -> tuple[float, float, float]:
+    """Return mu, u and v of one run, from a prompt or from numbers."""
+    from lintrans.errors import InputError
+
+    if not problem.is_absent():
+        nf = options.normal_form(problem, weights, step)[2]
+        return nf.mu, *(options.parse_start(start) if start else (nf.u, nf.v))
+    if not start or step.mu is None or step.step_size is not None:
+        raise InputError(
+            f"{command} needs DATA, or --mu and --start u,v and no --step-size, got "
+            f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
+            "as in --mu 1.5 --start 0.4,0.4"
+        )
+    return step.mu, *options.parse_start(start)
+
+
+@app.command()
+@grouped
+def exponents(
+    problem: Problem,
+    step: Step,
+    weights: Weights,
+    files: Files,
+    start: Annotated[str, typer.Option(help="Start u,v, without DATA.")] = "",
+    n_transient: Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")] = 4096,
+    n_window: Annotated[int, typer.Option(help="Steps of a window of time.")] = 64,
+    n_windows: Annotated[int, typer.Option(help="Windows to measure.")] = 2048,
+    json: Json = False,
+) -> None:
+    """Measure all exponents of one orbit, by direction and as a spectrum, and how they scatter over time."""
+    from lintrans.spectra import orbit_exponents
+
+    mu, u, v = _start("exponents", problem, step, weights, start)
+    outputs.check(files)
+    result = orbit_exponents(mu, u, v, n_transient=n_transient, n_window=n_window, n_windows=n_windows)
+    written = outputs.write(result, files, problem, weights)
+    found = result.exponents()
+    if json:
+        means = {name: {"value": e.value, "standard_error": e.standard_error} for name, e in found.items()}
+        windows = {name: getattr(result, name) for name in found}
+        emit_json({"mu": mu, "u": u, "v": v, **means, "windows": windows, **written})
+    elif not files.quiet:
+        rows = [("exponent", "nats per step", "error", "of one window")]
+        for name, e in found.items():
+            spread = float(getattr(result, name).std()) if math.isfinite(e.value) else math.nan
+            rows.append((name, f"{e.value:.6f}", f"{e.standard_error:.2g}", f"{spread:.2g}"))
+        table(rows)
         outputs.say_written(written)
 
 

@@ -134,6 +134,38 @@ _NAMES = {"fold": "saddle_node", "superstable": "superstable", "flip": "doubling
 
 @app.command()
 @grouped
+def density(
+    problem: Problem,
+    step: Step,
+    files: Files,
+    on_ellipse: Annotated[
+        bool, typer.Option("--on-ellipse", help="On the ellipse; else on the balanced slice.")
+    ] = False,
+    n_orbits: Annotated[int, typer.Option(help="Orbits to count.")] = 10**6,
+    n_bins: Annotated[int, typer.Option(help="Bins of the residual, from -2 to 2.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the starts.")] = 0,
+    json: Json = False,
+) -> None:
+    """Measure the invariant density of the residual, on the slice or on the ellipse."""
+    from lintrans.densities import invariant_density
+
+    mu = step.effective(problem)
+    outputs.check(files)
+    result = invariant_density(mu, on_ellipse=on_ellipse, n_orbits=n_orbits, n_bins=n_bins, seed=seed)
+    written = outputs.write(result, files, problem)
+    misfit = result.chi_square()
+    if json:
+        arrays = {v.name: v.values for v in result.variables()}
+        emit_json({"mu": mu, **arrays, "chi_square_per_bin": misfit, **written})
+    elif not files.quiet:
+        say(f"{result.settings['n_counted']} orbits in {n_bins} bins")
+        if result.expected is not None:
+            say(f"squared deviation from 1/(pi sqrt(4 - r^2)) in units of its error: {misfit:.3f} per bin")
+        outputs.say_written(written)
+
+
+@app.command()
+@grouped
 def dimension(
     problem: Problem,
     step: Step,

@@ -1,0 +1,145 @@
+"""Exponents of one orbit over windows of time: their means with errors, the spectrum, how they scatter.
+
+By direction: along the loss and transverse to the slice, as in `lintrans.regimes.Evidence`; and whatever the
+direction, the two of the Lyapunov spectrum, from the growth of a tangent vector and the determinant.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintrans import kernels, normal_form
+from lintrans.errors import count, finite, positive
+from lintrans.results import Result, axis, on
+from lintrans.sweeps import check_memory
+
+FloatArray = NDArray[np.float64]
+
+N_TRANSIENT = 4096
+N_WINDOW = 64
+N_WINDOWS = 2048
+N_BATCHES = 16
+
+
+class Exponent(NamedTuple):
+    """A mean over all windows, nats per step.
+
+    Attributes
+    ----------
+    value : float
+        -inf if a factor was exactly 0: the orbit met a critical point. NaN if the orbit escaped.
+    standard_error : float
+        From the means of 16 consecutive batches of windows; NaN where the value is not finite.
+    """
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ExponentWindows(Result):
+    """Exponents of one orbit, window by window; NaN throughout if the orbit escaped.
+
+    At a minimum ``along`` is ln|1 - 2 (a^2 + b^2)| and ``transverse`` 0, the direction of the curve of
+    minima; the spectrum is the two in descending order. On the slice the same holds for every orbit.
+    """
+
+    kind: ClassVar[str] = "exponent_windows"
+
+    window: NDArray[np.int64] = axis("number of the window")
+    along: FloatArray = on("window", text="exponent along the slice, or of the loss, nats per step")
+    transverse: FloatArray = on("window", text="exponent transverse to the slice, nats per step")
+    largest: FloatArray = on("window", text="growth of a tangent vector, nats per step")
+    smallest: FloatArray = on("window", text="of an area by the map, less that, nats per step")
+
+    def check(self) -> None:
+        """Refuse a mu that is no step size."""
+        positive("mu", self.settings.get("mu"))
+
+    @property
+    def mu(self) -> float:
+        """Effective step size."""
+        return float(self.settings["mu"])
+
+    def exponents(self) -> dict[str, Exponent]:
+        """Mean of each with its standard error: along, transverse, largest and smallest."""
+        return {name: _mean(getattr(self, name)) for name in ("along", "transverse", "largest", "smallest")}
+
+
+def orbit_exponents(
+    mu: float,
+    u: float,
+    v: float,
+    *,
+    n_transient: int = N_TRANSIENT,
+    n_window: int = N_WINDOW,
+    n_windows: int = N_WINDOWS,
+) -> ExponentWindows:
+    """Measure the exponents of the orbit of one start over consecutive windows of time.
+
+    Parameters
+    ----------
+    mu, u, v
+        Effective step size and start in normal form.
+    n_transient
+        Steps before the first window; one window more is left out, in which the tangent finds its direction.
+    n_window
+        Steps of a window, rounded up to a multiple of 16. Finite-time exponents over it scatter like its
+        inverse root, or faster where they telescope (at mu = 2 like its inverse).
+    n_windows
+        Windows, at least 16.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the windows do not fit in memory.
+
+    Examples
+    --------
+    The Chebyshev map on the slice: ln 3 along, 0 across. Claims slice.chebyshev and transverse.chebyshev.
+
+    >>> found = orbit_exponents(2 - 1e-9, 0.4, 0.4).exponents()
+    >>> [round(found[name].value, 2) for name in ("along", "transverse", "largest", "smallest")]
+    [1.1, -0.0, 1.1, -0.0]
+    """
+    mu, u, v = positive("mu", mu), finite("u", u), finite("v", v)
+    n_transient = count("n_transient", n_transient, minimum=0)
+    n_window = -(-count("n_window", n_window) // kernels.WINDOW) * kernels.WINDOW
+    n_windows = count("n_windows", n_windows, minimum=N_BATCHES)
+    check_memory("the windows", 5 * 8 * n_windows)
+    a, b = normal_form.to_modes([mu], [u], [v])
+    along, transverse, largest = kernels.exponent_windows(
+        np.array([mu]), a, b, n_transient, n_window, n_windows
+    )[0].T.copy()
+    with np.errstate(invalid="ignore"):  # -inf less -inf, where the tangent vanished too
+        smallest = np.where(np.isneginf(along), -np.inf, along + transverse - largest)
+    settings = {
+        "mu": mu,
+        "u": u,
+        "v": v,
+        "n_transient": n_transient,
+        "n_window": n_window,
+        "n_windows": n_windows,
+    }
+    return ExponentWindows(
+        window=np.arange(n_windows),
+        along=along,
+        transverse=transverse,
+        largest=largest,
+        smallest=smallest,
+        settings=settings,
+    )
+
+
+def _mean(values: FloatArray) -> Exponent:
+    """Mean and standard error from batch means; see `Exponent`."""
+    mean = float(values.mean())
+    if not math.isfinite(mean):
+        return Exponent(mean, math.nan)
+    batches = [float(part.mean()) for part in np.array_split(values, N_BATCHES)]
+    return Exponent(mean, float(np.std(batches, ddof=1) / math.sqrt(N_BATCHES)))
