@@ -40,6 +40,12 @@ figures: .venv/installed
 	$(BIN)/lintrans lyapunov --mu 0.9:2.05:1200 --output demo/lyapunov.h5 --figure docs/figures/lyapunov.png --force
 	$(BIN)/lintrans basin --mu 0.9 --u=-2.5:2.5:1000 --v=-2.5:2.5:1000 --output demo/basin.h5 --figure docs/figures/basin.png --force
 	$(BIN)/lintrans basin --mu 1.5 --u=-2:2:1000 --v=-2:2:1000 --output demo/basin_chaos.h5 --figure docs/figures/basin_chaos.png --force
+	$(BIN)/lintrans basin --mu 0.5 --weight-decay 0.4 --u=-4:4:1000 --v=-4:4:1000 --output demo/basin_decay.h5 --figure docs/figures/basin_decay.png --force
+	$(BIN)/lintrans dimension --output demo/dimension.h5 --figure docs/figures/dimension.png --force
+	$(BIN)/lintrans cycles --mu 1.7 --period 4 --output demo/cycles.h5 --figure docs/figures/cycles.png --force
+	$(BIN)/lintrans continue --mu 0.8:2.02:123 --period 4 --output demo/continuation.h5 --figure docs/figures/continuation.png --force
+	$(BIN)/lintrans exponents --mu 1.9 --start 0.4,0.3 --output demo/exponents.h5 --figure docs/figures/exponents.png --force
+	$(BIN)/lintrans density --mu 2 --output demo/density.h5 --figure docs/figures/density.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
 	$(BIN)/python docs/draw_house.py

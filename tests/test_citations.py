@@ -59,6 +59,7 @@ MEASURED_AGAINST_CLAIMS = {
     "regimes.Evidence",
     "regimes.classify",
     "regimes.gather_evidence",
+    "exponents.LyapunovExponents",
     "exponents.lyapunov_exponents",
 }
 

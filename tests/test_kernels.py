@@ -347,7 +347,7 @@ def test_machine_code_has_packed_fused_multiply_adds(on_slice):
         ).py_func
     )
     mus, x, y = grid(kernels.BLOCK)
-    loop(mus, x, y, np.empty((0, 1)), np.empty((0, 1)))
+    loop(mus, x, y, np.empty((0, 1)), np.empty((0, 1)), None)
     (text,) = loop.inspect_asm().values()
     packed = len(re.findall(r"\bvfn?m(?:add|sub)\d+pd\b.*[yz]mm", text))
     chunk, per_step = (kernels.CHUNK_SLICE, 2) if on_slice else (kernels.CHUNK_PLANE, 4)

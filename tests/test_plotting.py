@@ -134,6 +134,14 @@ def lightness(color):
     return 116 * np.cbrt(luminance) - 16 if luminance > 0.008856 else 903.3 * luminance
 
 
+OF_ONE_MU = {
+    "cycles": ["factor $u$", "factor $v$"],
+    "boundary_dimension": ["side of the box", "units of $u$", "$N$"],
+    "exponent_windows": ["exponent", "nats per step"],
+    "invariant_density": [r"r=\mu", "density"],
+}
+
+
 # Every result has a figure
 
 
@@ -199,6 +207,9 @@ def test_axes_are_labelled_with_their_symbols(name):
     if result.kind in ("orbit", "verification", "basin_map"):
         assert rf"$\mu={result.settings['mu']:.6g}$" in figure.axes[0].get_title()
         assert "gradient descent step" in found or "of the start" in found
+    elif result.kind in OF_ONE_MU:
+        assert rf"$\mu={result.settings['mu']:.6g}$" in figure.axes[0].get_title()
+        assert all(symbol in found for symbol in OF_ONE_MU[result.kind])
     else:
         assert r"$\mu$" in found
     symbols = {
@@ -323,7 +334,7 @@ def test_cells_lie_around_their_grid_points():
 
 @pytest.mark.parametrize("name", ["lyapunov", "phase line", "orbit", "verification"])
 def test_a_variable_of_another_kind_is_refused(name):
-    with pytest.raises(lt.InputError, match=r"variable needs a bifurcation diagram or a .*, got 'uv'"):
+    with pytest.raises(lt.InputError, match=r"variable needs a bifurcation diagram, a .*, got 'uv'"):
         plot(made(name), variable="uv")
 
 

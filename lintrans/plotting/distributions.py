@@ -10,6 +10,7 @@ from lintrans.plotting.style import ALONG, LEGEND, TRANSVERSE, WIDTH
 from lintrans.spectra import ExponentWindows
 
 N_BINS = 60
+ROUNDING = 1e-9  # below it windows do not scatter
 
 
 def draw_exponent_windows(result: ExponentWindows) -> Figure:
@@ -24,7 +25,7 @@ def draw_exponent_windows(result: ExponentWindows) -> Figure:
         values, found = getattr(result, name), exponents[name]
         finite = values[np.isfinite(values)]
         text = f"{name} ${symbol}={found.value:.4f} \\pm {found.standard_error:.4f}$"
-        if finite.size and np.ptp(finite) > 0:
+        if finite.size and np.ptp(finite) > ROUNDING * (1 + np.abs(finite).max()):
             axes.hist(finite, bins=N_BINS, density=True, histtype="step", color=color, ls=style, label=text)
         else:
             axes.plot([], [], color=color, ls=style, label=text)
