@@ -22,8 +22,8 @@ TRANSVERSE = ("transverse", "transverse_error")
 class LyapunovExponents(Result):
     """Exponents per gradient step, in nats; NaN after an escape, -inf where a factor was exactly 0.
 
-    For 1 < mu < 2 ``transverse`` is negative on the balanced attractor, whatever ends there; near mu = 2 it is
-    about -sqrt((2 - mu) / 3) where that is chaotic. Claims convergence.negative and cycles.approach.
+    For 1 < mu < 2 ``transverse`` is negative on the balanced attractor; near mu = 2 it is about
+    -sqrt((2 - mu) / 3) where that is chaotic. Claims convergence.negative and cycles.approach.
     """
 
     kind: ClassVar[str] = "lyapunov_exponents"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lintrans as lt
 from lintrans.errors import InputError
 from lintrans.prompt import Prompt, example_data
 from lintrans.transformer import FullWeights, TwoFactorWeights
@@ -57,3 +58,16 @@ def check_refused(call, parts):
     assert ";" in message
     for part in parts:
         assert part in message
+
+
+OF_THE_PLANE = {  # small results of every kind that is not a sweep
+    "cycles": lambda: lt.find_cycles(1.7, 4),
+    "cycles above 2": lambda: lt.find_cycles(2.2, 2),
+    "branches": lambda: lt.follow_cycles(0.9, 1.3, 4),
+    "branches without events": lambda: lt.follow_cycles(0.6, 0.7, 2),
+    "dimension": lambda: lt.boundary_dimension(finest=7, n_events=200),
+    "exponents of an orbit": lambda: lt.orbit_exponents(1.9, 0.4, 0.3, n_windows=64),
+    "exponents of an escape": lambda: lt.orbit_exponents(2.5, 0.4, 0.3, n_windows=64),
+    "density": lambda: lt.invariant_density(1.3, n_orbits=1000, n_bins=20),
+    "density on the ellipse": lambda: lt.invariant_density(1.3, on_ellipse=True, n_orbits=1000),
+}

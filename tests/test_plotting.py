@@ -9,6 +9,7 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from problems import OF_THE_PLANE
 
 import lintrans as lt
 from lintrans import plotting
@@ -50,15 +51,7 @@ MAKERS = {
     "basin of a variant": lambda: lt.basin_map(0.5, u=WINDOW, v=WINDOW, variant=lt.Variant(0.4)),
     "basin in modes": lambda: lt.basin_map(1.3, a=WINDOW, b=WINDOW),
     "basin beyond crisis": lambda: lt.basin_map(1.8, u=WINDOW, v=WINDOW),
-    "cycles": lambda: lt.find_cycles(1.7, 4),
-    "cycles above 2": lambda: lt.find_cycles(2.2, 2),
-    "branches": lambda: lt.follow_cycles(0.9, 1.3, 4),
-    "branches without events": lambda: lt.follow_cycles(0.6, 0.7, 2),
-    "dimension": lambda: lt.boundary_dimension(finest=7, n_events=200),
-    "exponents of an orbit": lambda: lt.orbit_exponents(1.9, 0.4, 0.3, n_windows=64),
-    "exponents of an escape": lambda: lt.orbit_exponents(2.5, 0.4, 0.3, n_windows=64),
-    "density": lambda: lt.invariant_density(1.3, n_orbits=1000, n_bins=20),
-    "density on the ellipse": lambda: lt.invariant_density(1.3, on_ellipse=True, n_orbits=1000),
+    **OF_THE_PLANE,
     "orbit": lambda: lt.orbit(1.1, 0.4, 0.3, n_steps=40),
     "verification": verification,
 }

@@ -250,4 +250,5 @@ def test_no_call_compiles_a_kernel_again():
     phase_diagram([0.5, 1.0], scales=[0.5, 1.0], **options)
     bifurcation_diagram(frozen[0], n_transient=8, n_samples=4)
     orbit(0.5, 0.4, 0.4, n_steps=3)
-    assert len(kernels.evidence.signatures) == len(kernels.record.signatures) == 1
+    of_the_plain_map = [types for types in kernels.record.signatures if str(types[-1]) == "none"]
+    assert len(kernels.evidence.signatures) == len(of_the_plain_map) == 1

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from problems import OF_THE_PLANE
 
 import lintrans as lt
 from lintrans import store
@@ -46,15 +47,7 @@ MAKERS = {
         0.5, u=[-2.0, 0.5], v=[-1.0, 0.4], variant=lt.Variant(0.4, 0.1, (0.5, 1.0))
     ),
     "basin in modes": lambda: lt.basin_map(1.3, a=[0.0, 0.5], b=[0.1, 3.0]),
-    "cycles": lambda: lt.find_cycles(1.7, 4),
-    "cycles above 2": lambda: lt.find_cycles(2.2, 2),
-    "branches": lambda: lt.follow_cycles(0.9, 1.3, 4),
-    "branches without events": lambda: lt.follow_cycles(0.6, 0.7, 2),
-    "dimension": lambda: lt.boundary_dimension(finest=7, n_events=200),
-    "exponents of an orbit": lambda: lt.orbit_exponents(1.9, 0.4, 0.3, n_windows=64),
-    "exponents of an escape": lambda: lt.orbit_exponents(2.5, 0.4, 0.3, n_windows=64),
-    "density": lambda: lt.invariant_density(1.3, n_orbits=1000, n_bins=20),
-    "density on the ellipse": lambda: lt.invariant_density(1.3, on_ellipse=True, n_orbits=1000),
+    **OF_THE_PLANE,
     "one cell": lambda: lt.phase_diagram([1.1], **SMALL),
     "verification": verification,
     "verification that overflows": lambda: verification(40.0),
