@@ -33,6 +33,7 @@ from lintrans.variants import Variant
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+PUBLISHED: tuple[float, Variant | None] = (0.5, Variant(weight_decay=0.4))  # mu and variant of arXiv:2509.25351
 HALF_WIDTH = 4 * math.sqrt(2)  # weights up to 4 in size where the label is 0.5 and the moment 1
 COARSEST, FINEST = 5, 12  # octaves below the side of the window: as in pictures of 4096 pixels
 LARGEST_OCTAVE = 30
@@ -113,9 +114,9 @@ class BoundaryDimension(Result):
 
 
 def boundary_dimension(
-    mu: float = 0.5,
+    mu: float = PUBLISHED[0],
     *,
-    variant: Variant | None = Variant(weight_decay=0.4),  # noqa: B008  a tuple
+    variant: Variant | None = PUBLISHED[1],
     half_width: float = HALF_WIDTH,
     coarsest: int = COARSEST,
     finest: int = FINEST,

@@ -80,7 +80,7 @@ def test_dimension_and_its_error(answer):
     assert found["mu"] == 0.5
     same = lt.boundary_dimension(finest=9, n_events=1000)
     assert (found["dimension"], found["standard_error"]) == (same.dimension, same.standard_error)
-    smooth = answer("dimension", "--weight-decay", "0", "--finest", "9", "--n-events", "1000")
+    smooth = answer("dimension", "--mu", "0.5", "--finest", "9", "--n-events", "1000")
     assert abs(smooth["dimension"] - 1) < 5 * smooth["standard_error"]
     assert found["dimension"] > smooth["dimension"] + 0.1
 

@@ -164,13 +164,6 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class Published(Variation):
-    """Likewise, with the weight decay for which a dimension is published."""
-
-    weight_decay: Annotated[float, typer.Option(help=DECAY)] = 0.4
-
-
-@dataclass(frozen=True)
 class Axis:
     """The axis of a sweep and the start, from numbers or from a prompt with weights."""
 

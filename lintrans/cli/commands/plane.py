@@ -10,7 +10,7 @@ import typer
 from lintrans.cli import options, outputs
 from lintrans.cli.answers import emit_json, progress, say, table
 from lintrans.cli.app import app
-from lintrans.cli.options import Files, Json, NSteps, Problem, Published, Step, grouped
+from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Variation, grouped
 
 DIAGRAM = "0.5:2.02:77"
 CERTIFIED_PERIOD = 6
@@ -169,7 +169,7 @@ def density(
 def dimension(
     problem: Problem,
     step: Step,
-    variation: Published,
+    variation: Variation,
     files: Files,
     half_width: Annotated[
         float | None,
@@ -184,14 +184,14 @@ def dimension(
 ) -> None:
     """Measure the dimension of the boundary between bounded and divergent starts.
 
-    By default where arXiv 2509.25351 reports 1.249: label 0.5, step size 1, weight decay 0.2, that is
-    mu = 0.5 and a weight decay of 0.4 in units of the label. Without weight decay the boundary is smooth.
+    With neither DATA nor --mu where arXiv 2509.25351 reports 1.249: label 0.5, step size 1, weight decay 0.2,
+    that is --mu 0.5 --weight-decay 0.4, in units of the label. Without weight decay the boundary is smooth.
     """
-    from lintrans.dimension import HALF_WIDTH, boundary_dimension
+    from lintrans.dimension import HALF_WIDTH, PUBLISHED, boundary_dimension
 
-    given = problem.data is not None or step.mu is not None or step.step_size is not None
-    mu = step.effective(problem) if given else 0.5
-    variant = variation.resolve(problem)
+    mu, variant = PUBLISHED
+    if problem.data is not None or step != Step() or variation != Variation():
+        mu, variant = step.effective(problem), variation.resolve(problem)
     outputs.check(files)
     with progress("dimension", quiet=files.quiet or json, unit="scales") as report:
         result = boundary_dimension(
