@@ -33,7 +33,7 @@ from lintrans.variants import Variant
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-PUBLISHED: tuple[float, Variant | None] = (0.5, Variant(weight_decay=0.4))  # mu and variant of arXiv:2509.25351
+PUBLISHED: tuple[float, Variant | None] = (0.5, Variant(weight_decay=0.4))  # of arXiv:2509.25351
 HALF_WIDTH = 4 * math.sqrt(2)  # weights up to 4 in size where the label is 0.5 and the moment 1
 COARSEST, FINEST = 5, 12  # octaves below the side of the window: as in pictures of 4096 pixels
 LARGEST_OCTAVE = 30

@@ -12,8 +12,10 @@ from scipy.optimize import brentq
 
 from lintrans.cycles import Place
 
-CHUNK = 10_000  # orbits that are iterated together, with random numbers of their own
+CHUNK = 5_000  # orbits that are iterated together, with random numbers of their own
 PER_OCTAVE, OCTAVES = 128, 64  # bins of |b| / sigma, from 2^-32 to 2^32
+LAST = PER_OCTAVE * OCTAVES - 1
+FAR = 1e3  # |a| that counts as escaped; the ellipses reach to 2
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Response:
 
 def _edges():
     """Upper ends of the bins."""
-    return 2.0 ** ((1 + np.arange(OCTAVES * PER_OCTAVE)) / PER_OCTAVE - OCTAVES / 2)
+    return 2.0 ** ((1 + np.arange(LAST + 1)) / PER_OCTAVE - OCTAVES / 2)
 
 
 def _quantiles(counts, survivals):
@@ -83,7 +85,7 @@ def _chunk(mu, sigma, n, seed, rest):
     gain, both, n_transient, n_steps, every = rest
     rng = np.random.default_rng(seed)
     a, b = rng.uniform(0.2, 1, n) * math.sqrt(largest_square(mu)), np.zeros(n)
-    counts, largest = np.zeros(OCTAVES * PER_OCTAVE, np.int64), 0.0
+    counts, largest = np.zeros(LAST + 1, np.int64), 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(1, n_transient + n_steps + 1):
             r = a * a - b * b - mu
@@ -94,10 +96,10 @@ def _chunk(mu, sigma, n, seed, rest):
             if i > n_transient and i % every == 0:
                 size = np.abs(b) / sigma
                 place = (np.log2(size) + OCTAVES / 2) * PER_OCTAVE
-                last = counts.size - 1
-                counts += np.bincount(np.fmin(np.fmax(place, 0), last).astype(int), minlength=last + 1)
-                largest = max(largest, float(np.nanmax(size, initial=0)))
-    return counts, largest, int((~(np.abs(a) < 1e3)).sum())
+                place = np.where(place < LAST, np.fmax(place, 0), LAST)  # NaN is an escape too
+                counts += np.bincount(place.astype(int), minlength=LAST + 1)
+                largest = max(largest, float(np.fmax.reduce(size)))
+    return counts, largest, int((~(np.abs(a) < FAR)).sum())
 
 
 def largest_square(mu):
@@ -137,20 +139,25 @@ def balanced_cycles(table):
         yield int(period), kind, abs(float(across))
 
 
-def moment_rate(mu, power, *, n_cells=2000, per_cell=40):
+def moment_rate(mu, power, *, n_cells=3000, per_cell=100):
     """Rate ln E|product of n factors 1 + z|^power / n for large n: leading eigenvalue of Ulam's matrix.
 
-    Cells are even in phi, |a| = top sin phi, in which the density stays bounded at the top.
+    Cells are even in phi, |a| = top sin phi, in which the density stays bounded at the top. The minimum is an
+    end of two of them: inside a cell it would keep more or less than the true share 1 / (2 mu - 1) in a step.
     """
     top = math.sqrt(largest_square(mu))
-    phi = (np.arange(n_cells * per_cell) + 0.5) * (math.pi / 2) / (n_cells * per_cell)
+    minimum = math.asin(math.sqrt(mu) / top)
+    n_below = round(n_cells * minimum / (math.pi / 2))
+    above = np.linspace(minimum, math.pi / 2, n_cells - n_below + 1)
+    edges = np.concatenate([np.linspace(0, minimum, n_below + 1), above[1:]])
+    phi = (edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(per_cell) + 0.5) / per_cell).ravel()
     z = (top * np.sin(phi)) ** 2 - mu
     image = np.arcsin(np.minimum(np.abs((1 - z) * np.sin(phi)), 1))
-    to = np.minimum((image / (math.pi / 2) * n_cells).astype(int), n_cells - 1)
+    to = np.minimum(np.searchsorted(edges, image, side="right") - 1, n_cells - 1)
     of = np.arange(phi.size) // per_cell
     matrix = sparse.csr_array((np.abs(1 + z) ** power / per_cell, (to, of)), shape=(n_cells, n_cells))
     density = np.full(n_cells, 1 / n_cells)
-    for _ in range(300):
+    for _ in range(500):
         density = matrix @ density
         total = density.sum()
         density /= total
