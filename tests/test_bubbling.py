@@ -1,4 +1,4 @@
-"""Noise on the balanced attractor: nothing in it amplifies an imbalance for ever; with a larger factor it would.
+"""Noise on the balanced attractor: nothing in it amplifies an imbalance for ever; a larger factor would.
 
 Small versions of experiments/bubbling. Every check has a control with the factor across the slice enlarged.
 """
@@ -85,10 +85,10 @@ def test_imbalance_is_proportional_to_the_noise(mu):
 
 
 def test_a_response_that_is_not_linear_is_seen():
-    """At mu = 1.99 the ellipse is thinner than 99 % of the linear response to sigma = 1e-3."""
-    linear, limited = response(1.99, 1e-9), response(1.99, 1e-3)
-    assert min(differences(linear, limited)[1:]) > 8
-    assert limited.quantile(0.01) < 0.8 * linear.quantile(0.01)
+    """At mu = 1.99 kicks of 2e-3 cross the ellipse now and then, and come close to it always."""
+    linear, large = response(1.99, 1e-9), response(1.99, 2e-3)
+    assert min(differences(linear, large)) > 8
+    assert large.quantile(0.5) > 1.05 * linear.quantile(0.5)
 
 
 @pytest.mark.parametrize("mu", MUS)
@@ -122,7 +122,7 @@ def test_map_itself_has_no_power():
         (1.6, 0.0, 0.0),  # probabilities add up
         (2.0, 0.5, 0.0),  # at mu = 2 the product is sin(3^n t)/sin(t), by (5.6),
         (2.0, 2.0, math.log(3)),  # and the mean of its square 3^n
-        (1.6, 40.0, -math.log(2.2)),  # a high power sees the minimum alone: share 1/(2 mu - 1) stays
+        (1.6, 10.0, -math.log(2.2)),  # a high power sees the minimum alone: share 1/(2 mu - 1) stays
     ],
 )
 def test_growth_of_moments(mu, power, expected):

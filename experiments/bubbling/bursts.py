@@ -94,11 +94,11 @@ def _chunk(mu, sigma, n, seed, rest):
             if both:
                 a += sigma * rng.standard_normal(n)
             if i > n_transient and i % every == 0:
-                size = np.abs(b) / sigma
+                size = np.nan_to_num(np.abs(b) / sigma, copy=False, nan=np.inf, posinf=np.inf)
                 place = (np.log2(size) + OCTAVES / 2) * PER_OCTAVE
-                place = np.where(place < LAST, np.fmax(place, 0), LAST)  # NaN is an escape too
+                place = np.where(place < LAST, np.fmax(place, 0), LAST)
                 counts += np.bincount(place.astype(int), minlength=LAST + 1)
-                largest = max(largest, float(np.fmax.reduce(size)))
+                largest = max(largest, float(size.max()))
     return counts, largest, int((~(np.abs(a) < FAR)).sum())
 
 
@@ -139,23 +139,27 @@ def balanced_cycles(table):
         yield int(period), kind, abs(float(across))
 
 
-def moment_rate(mu, power, *, n_cells=3000, per_cell=100):
+def moment_rate(mu, power, *, n_cells=6000):
     """Rate ln E|product of n factors 1 + z|^power / n for large n: leading eigenvalue of Ulam's matrix.
 
-    Cells are even in phi, |a| = top sin phi, in which the density stays bounded at the top. The minimum is an
-    end of two of them: inside a cell it would keep more or less than the true share 1 / (2 mu - 1) in a step.
+    Cells are even in phi, |a| = top sin phi, in which the density stays bounded at the top, and cut where
+    their images end. The minimum is an end of two of them: inside a cell it would keep more or less than the
+    true share 1 / (2 mu - 1) in a step.
     """
-    top = math.sqrt(largest_square(mu))
+    top, unit = math.sqrt(largest_square(mu)), math.sqrt((1 + mu) / 3)
     minimum = math.asin(math.sqrt(mu) / top)
     n_below = round(n_cells * minimum / (math.pi / 2))
     above = np.linspace(minimum, math.pi / 2, n_cells - n_below + 1)
     edges = np.concatenate([np.linspace(0, minimum, n_below + 1), above[1:]])
-    phi = (edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(per_cell) + 0.5) / per_cell).ravel()
+    # Cardano: all three roots of f(x) = -top sin phi are real
+    before = np.abs(2 * unit * np.cos((edges + math.pi / 2) / 3 + np.arange(3)[:, None] * (2 * math.pi / 3)))
+    cuts = np.unique(np.concatenate([edges, np.arcsin(before[before < top] / top)]))
+    phi = (cuts[1:] + cuts[:-1]) / 2
     z = (top * np.sin(phi)) ** 2 - mu
     image = np.arcsin(np.minimum(np.abs((1 - z) * np.sin(phi)), 1))
-    to = np.minimum(np.searchsorted(edges, image, side="right") - 1, n_cells - 1)
-    of = np.arange(phi.size) // per_cell
-    matrix = sparse.csr_array((np.abs(1 + z) ** power / per_cell, (to, of)), shape=(n_cells, n_cells))
+    of, to = (np.clip(np.searchsorted(edges, x) - 1, 0, n_cells - 1) for x in (phi, image))
+    shares = np.diff(cuts) / np.diff(edges)[of]
+    matrix = sparse.csr_array((np.abs(1 + z) ** power * shares, (to, of)), shape=(n_cells, n_cells))
     density = np.full(n_cells, 1 / n_cells)
     for _ in range(500):
         density = matrix @ density
