@@ -8,7 +8,9 @@ Polyak's heavy ball on the loss plus (lambda / 2)(w^2 + |W|^2), lambda = weight_
 stays exact: the parts of W that the loss does not see decay by themselves. The closed forms of the plain map
 do not carry over, except that without decay and momentum a start that `normal_form.is_certified` stays
 bounded under every schedule. With weight decay the minima shrink to the two points u = v = +-sqrt(1 -
-weight_decay), or to the origin from 1 on.
+weight_decay), or to the origin from 1 on; momentum moves the edge of stability from mu (u^2 + v^2) = 2 to
+2 (1 + momentum). Derived in theory/07_schedules.py. Claims variants.reduction, variants.normal_form,
+variants.minima and variants.heavy_ball.
 """
 
 from __future__ import annotations

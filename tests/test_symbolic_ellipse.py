@@ -4,10 +4,10 @@ import pytest
 import sympy as sp
 from controls import check_every_claim_has_one, check_fails_by_its_remainder
 
-from lintrans.symbolic import convergence, ellipse, modes, schedules, transverse
+from lintrans.symbolic import convergence, ellipse, modes, schedules, transverse, variants
 from lintrans.symbolic.symbols import mu
 
-FAMILIES = ("ellipse", "transverse", "convergence", "schedules")
+FAMILIES = ("ellipse", "transverse", "convergence", "schedules", "variants")
 
 
 def modes_swapped(a, b, mu):
@@ -83,6 +83,12 @@ CONTROLS = {
     "schedules.loss": lambda: schedules.loss_is_bounded(1),
     "schedules.sharp, within the bound": lambda: schedules.no_other_step_is_safe(1),
     "schedules.converse": lambda: schedules.nothing_stable_outside(-2),
+    "variants.reduction, penalty without the 1/2": lambda: variants.weight_decay_keeps_the_reduction(1),
+    "variants.normal_form, lambda as it is": lambda: variants.weight_decay_in_normal_form(1),
+    "variants.minima, decay of the wrong sign": lambda: variants.weight_decay_leaves_two_minima(
+        lambda a, b, mu, decay: variants.force_modes(a, b, mu, -decay)
+    ),
+    "variants.heavy_ball, as without momentum": lambda: variants.heavy_ball_is_stable_up_to(lambda beta: 2),
     "schedules.batches, no noise": lambda: schedules.batches_must_share_the_target(sp.Integer(0)),
 }
 

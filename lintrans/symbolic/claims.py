@@ -25,6 +25,7 @@ FAMILIES = (
     "convergence",
     "cycles",
     "schedules",
+    "variants",
     "many_modes",
     "quadratic",
 )
