@@ -96,17 +96,17 @@ sp.simplify(batch.subs(minimum))
 #
 # ## Weight decay and momentum
 #
-# With the penalty $\tfrac\lambda2(w^2 + \|W\|^2)$ and Polyak's momentum $\beta$ the reduction stays exact: both
-# are linear in the weights, so $(w, k)$ remain closed and the rest of $W$ decays by itself. With $\delta =
-# \lambda/(h |y_q|)$ a step of size $\kappa\mu$ displaces the modes by
+# With the penalty $\tfrac\lambda2(w^2 + \|W\|^2)$ and Polyak's momentum $\beta$ the reduction stays exact:
+# both are linear in the weights, so $(w, k)$ remain closed and the rest of $W$ decays by itself. With
+# $\delta = \lambda/(h |y_q|)$ a step of size $\kappa\mu$ displaces the modes by
 #
 # $$\Delta a' = -\kappa(r + \mu\delta)\,a + \beta\,\Delta a, \qquad
 #   \Delta b' = \kappa(r - \mu\delta)\,b + \beta\,\Delta b. \tag{7.7}$$
 #
 # Decay pulls $b$ to 0: of the curve of minima two points are left, $a^2 = \mu(1 - \delta)$, where the
 # prediction falls short by $\delta$, with the curvatures $2\mu(1 - \delta)$ and $2\mu\delta$. Heavy ball is
-# stable for curvatures up to $2(1 + \beta)$. The ellipse is not invariant under either: with decay the edge of
-# the bounded starts is rough (`lintrans dimension`).
+# stable for curvatures up to $2(1 + \beta)$. The ellipse is not invariant under either: with decay the edge
+# of the bounded starts is rough (`lintrans dimension`).
 
 # %%
 variants.force_modes(a, b, max_mu, variants.decay)
