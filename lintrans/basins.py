@@ -94,6 +94,10 @@ class BasinMap(Result):
         """Starts (a, b) in modes of a part of the window, each of its shape."""
         return _modes(self.mu, self.settings["coordinates"], self.x[rows], self.y[columns])
 
+    def summary(self) -> dict[str, Any]:
+        """Starts of every regime."""
+        return {"counts": self.count()}
+
     def count(self) -> dict[str, int]:
         """Starts of every regime that occurs."""
         return count_regimes(self.regime)

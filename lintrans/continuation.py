@@ -126,6 +126,10 @@ class CycleBranches(Result):
             )
         ]
 
+    def summary(self) -> dict[str, Any]:
+        """Events by kind."""
+        return {"counts": self.count()}
+
     def count(self) -> dict[str, int]:
         """Events by kind."""
         kinds = [event.kind for event in self.events()]

@@ -130,6 +130,10 @@ class CycleTable(Result):
                 (float(self.along[i]), float(self.across[i])),
             )
 
+    def summary(self) -> dict[str, Any]:
+        """Cycles by place and period."""
+        return {"counts": self.count()}
+
     def count(self) -> dict[str, dict[int, int]]:
         """Cycles by place and period."""
         pairs = Counter(zip(self.place.tolist(), self.period.tolist(), strict=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class InvariantDensity(Result):
     def check(self) -> None:
         """Refuse a mu that is no step size."""
         positive("mu", self.settings.get("mu"))
+
+    def summary(self) -> dict[str, Any]:
+        """Mean squared deviation from the closed form, in units of its error."""
+        return {"chi_square_per_bin": self.chi_square()}
 
     def chi_square(self) -> float:
         """Mean squared deviation from the closed form in units of its error; NaN without one."""

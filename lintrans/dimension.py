@@ -18,7 +18,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,16 @@ class BoundaryDimension(Result):
         for part, whole in ((self.mixed, self.boxes), (self.different, self.pairs)):
             if not ((part >= 0) & (part <= whole) & (whole > 0)).all():
                 raise InputError("counts must not exceed the probes thrown, got others; compute them again")
+
+    def summary(self) -> dict[str, Any]:
+        """Dimension and uncertainty exponent, with their errors."""
+        pairs = self.fit_pairs()
+        return {
+            "dimension": self.dimension,
+            "standard_error": self.standard_error,
+            "uncertainty_exponent": pairs.slope,
+            "uncertainty_exponent_error": pairs.standard_error,
+        }
 
     @property
     def n_boxes(self) -> FloatArray:

@@ -91,6 +91,10 @@ class PhaseDiagram(Result):
         _, u, v = mu_axis(self.mu[rows], self.settings.get("start"))
         return _family(self.settings["start_axis"], self.start[columns], u[:, None], v[:, None])
 
+    def summary(self) -> dict[str, Any]:
+        """Cells of every regime."""
+        return {"counts": self.count()}
+
     def count(self) -> dict[str, int]:
         """Cells of every regime that occurs."""
         return count_regimes(self.regime)

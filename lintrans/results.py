@@ -169,6 +169,10 @@ class Result:
         result.check()
         return result
 
+    def summary(self) -> dict[str, Any]:
+        """Return what was found in a few numbers, by name; nothing where the arrays speak for themselves."""
+        return {}
+
     def check(self) -> None:
         """Refuse, with an InputError, entries or settings read from a file that no computation gives."""
 

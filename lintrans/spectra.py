@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,10 @@ class ExponentWindows(Result):
     def mu(self) -> float:
         """Effective step size."""
         return float(self.settings["mu"])
+
+    def summary(self) -> dict[str, Any]:
+        """Means and standard errors of the exponents."""
+        return {name: found._asdict() for name, found in self.exponents().items()}
 
     def exponents(self) -> dict[str, Exponent]:
         """Mean of each with its standard error: along, transverse, largest and smallest."""

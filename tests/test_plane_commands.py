@@ -92,5 +92,6 @@ def test_results_of_the_plane_are_read_back_and_drawn_again(tmp_path, monkeypatc
     assert lt.load("c.h5").events()[0].mu == pytest.approx(1.0)
     assert main(["plot", "c.h5", "--variable", "a", "--output", "a.svg"]) == 0
     assert main(["show", "c.h5"]) == 0
-    assert "cycle_branches" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "cycle_branches" in out and "flip 2" in out
     assert np.all(lt.load("c.h5").mu <= 1.3)

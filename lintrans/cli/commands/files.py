@@ -13,6 +13,10 @@ from lintrans.cli.answers import emit_json, say
 from lintrans.cli.app import app
 from lintrans.cli.options import Json
 
+VARIABLES = (
+    "Of a bifurcation diagram: uv, a or loss; of a basin map: regime, steps, sharpness or branch; "
+    "of branches of cycles: uv or a."
+)
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 file written by lintrans.")]
 
 
@@ -22,7 +26,7 @@ def show(
     regime: Annotated[str, typer.Option(help="List the ranges of mu of one regime.")] = "",
     json: Json = False,
 ) -> None:
-    """Print what a result file holds: settings, counts per regime, versions."""
+    """Print what a result file holds: settings, versions, what was found."""
     from lintrans.errors import InputError
     from lintrans.phase import PhaseDiagram
     from lintrans.regimes import Regime
@@ -38,10 +42,9 @@ def show(
     }
     if wanted is not None and not isinstance(result, PhaseDiagram):
         raise InputError(f"--regime needs a phase diagram, got {file} with {result.kind}; leave it out")
-    if isinstance(result, PhaseDiagram):
-        answer["counts"] = result.count()
-        if wanted is not None:
-            answer["ranges"] = result.ranges(wanted)
+    answer |= result.summary()
+    if isinstance(result, PhaseDiagram) and wanted is not None:
+        answer["ranges"] = result.ranges(wanted)
     if json:
         emit_json(answer)
         return
@@ -53,7 +56,10 @@ def show(
 def plot(
     file: ResultFile,
     output: Annotated[Path | None, typer.Option(help="Figure: .png, .pdf or .svg.")] = None,
-    variable: Annotated[str, typer.Option(help="Of a bifurcation diagram: uv, a or loss.")] = "",
+    variable: Annotated[
+        str,
+        typer.Option(help=VARIABLES),
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing figure.")] = False,
     json: Json = False,
 ) -> None:

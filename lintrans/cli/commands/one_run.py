@@ -158,9 +158,8 @@ def exponents(
     written = outputs.write(result, files, problem, weights)
     found = result.exponents()
     if json:
-        means = {name: {"value": e.value, "standard_error": e.standard_error} for name, e in found.items()}
         windows = {name: getattr(result, name) for name in found}
-        emit_json({"mu": mu, "u": u, "v": v, **means, "windows": windows, **written})
+        emit_json({"mu": mu, "u": u, "v": v, **result.summary(), "windows": windows, **written})
     elif not files.quiet:
         rows = [("exponent", "nats per step", "error", "of one window")]
         for name, e in found.items():

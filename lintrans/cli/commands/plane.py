@@ -206,13 +206,7 @@ def dimension(
             progress=report,
         )
     written = outputs.write(result, files, problem)
-    pairs = result.fit_pairs()
-    answer = {
-        "dimension": result.dimension,
-        "standard_error": result.standard_error,
-        "uncertainty_exponent": pairs.slope,
-        "uncertainty_exponent_error": pairs.standard_error,
-    }
+    answer = result.summary()
     if json:
         scales = {
             "mu": mu,
