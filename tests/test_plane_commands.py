@@ -93,5 +93,5 @@ def test_results_of_the_plane_are_read_back_and_drawn_again(tmp_path, monkeypatc
     assert main(["plot", "c.h5", "--variable", "a", "--output", "a.svg"]) == 0
     assert main(["show", "c.h5"]) == 0
     out = capsys.readouterr().out
-    assert "cycle_branches" in out and "flip 2" in out
+    assert "cycle_branches" in out and "flip 3" in out
     assert np.all(lt.load("c.h5").mu <= 1.3)

@@ -83,5 +83,5 @@ def plot(
 def _on_one_line(value: Any) -> str:
     """Show a JSON value; strings keep their escapes, since the file may come from anywhere."""
     if isinstance(value, dict):
-        return ", ".join(f"{json.dumps(k)[1:-1]} {_on_one_line(v)}" for k, v in value.items())
+        return ", ".join(f"{json.dumps(str(k))[1:-1]} {_on_one_line(v)}" for k, v in value.items())
     return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
