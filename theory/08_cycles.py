@@ -108,8 +108,8 @@ def exact(n, fixed):
 # exactly 1, and of the cycles elsewhere on the slice only the ends $z = 2$, with $3$ a step, are unstable
 # across. In the language of synchronisation, *bubbling* needs an embedded cycle that is unstable across:
 # there is none. Under small noise the imbalance is a sum of kicks times products of factors that never
-# exceed $C$, and that decay except while the orbit stays near the minimum, which it leaves at a rate $2\mu
-# - 1$ a step: growth makes no heavy tails, and the imbalance stays proportional to the noise.
+# exceed $C$, and that decay except while the orbit stays near the minimum, which it leaves by a factor
+# $2\mu - 1$ a step: growth makes no heavy tails, and the imbalance stays proportional to the noise.
 # `experiments/bubbling` measures it.
 
 # %%
