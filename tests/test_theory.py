@@ -43,3 +43,20 @@ def test_notebook_is_percent_format_and_ends_with_its_claims(notebook):
     cells = notebook.read_text(encoding="utf-8").split("\n# %%")
     assert "[markdown]" in cells[1]
     assert "assert verdict.passed" in cells[-1]
+
+
+def broken_formulas(text):
+    """Lines that begin a list in the middle of a formula: an odd number of dollars before them."""
+    found = []
+    for paragraph in text.replace("$$", "").split("\n#\n"):
+        lines = paragraph.split("\n")
+        for i, line in enumerate(lines):
+            if line.startswith(("# - ", "# + ", "# * ")) and "\n".join(lines[:i]).count("$") % 2:
+                found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_formula_is_broken_into_a_list(notebook):
+    assert broken_formulas(notebook.read_text(encoding="utf-8")) == []
+    assert broken_formulas("#\n# at a rate $2\n# - 1$ a step\n#\n# - an item $x$\n") == ["# - 1$ a step"]
