@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans.errors import InputError
+from lintrans import store
+from lintrans.errors import InputError, LintransError
+from lintrans.executors import Threads
 from lintrans.prompt import Prompt, example_data
 from lintrans.transformer import FullWeights, TwoFactorWeights
 
@@ -58,6 +60,24 @@ def check_refused(call, parts):
     assert ";" in message
     for part in parts:
         assert part in message
+
+
+class Stop(Exception):
+    pass
+
+
+def stopped_after(n, sweep, path, error=Stop, **options):
+    """Run a sweep into a file until ``n`` of its tiles are done; returns what it raised."""
+    calls = []
+
+    def progress(*_):
+        calls.append(1)
+        if len(calls) == n + 1:  # once before any work
+            raise error
+
+    with pytest.raises((error, LintransError)) as raised:
+        store.run_to_file(sweep, path, executor=Threads(1), progress=progress, **options)
+    return raised.value
 
 
 OF_THE_PLANE = {  # small results of every kind that is not a sweep

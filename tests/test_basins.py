@@ -5,6 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from problems import stopped_after
 
 import lintrans as lt
 from lintrans import basins, kernels, normal_form, store, sweeps
@@ -136,15 +137,7 @@ def test_a_map_goes_to_a_file_and_back(tmp_path, monkeypatch):
         assert np.array_equal(one.values, other.values, equal_nan=one.values.dtype.kind == "f")
     assert read.settings == {"mu": 0.9, "coordinates": "uv", "n_steps": 2000}
     whole = (tmp_path / "x.h5").read_bytes()
-    calls = []
-
-    def stop(*_):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(lt.errors.Interrupted):
-        store.run_to_file(sweep, tmp_path / "y.h5", progress=stop)
+    stopped_after(3, sweep, tmp_path / "y.h5")
     assert store.resume(tmp_path / "y.h5").read_bytes() == whole
 
 

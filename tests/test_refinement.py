@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import stopped_after
 
 import lintrans as lt
 from lintrans import normal_form, phase, store, sweeps
@@ -167,15 +168,7 @@ def test_a_refined_sweep_resumes_to_the_same_file(tmp_path, monkeypatch):
     counts = {"n_transient": 256, "n_steps": 256}
     sweep = phase_sweep(MUS, **FAMILIES["scales"], refine_from=8, **counts)
     whole = store.run_to_file(sweep, tmp_path / "whole.h5")
-    calls = []
-
-    def stop(*_):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(lt.errors.Interrupted):
-        store.run_to_file(sweep, tmp_path / "x.h5", progress=stop)
+    stopped_after(3, sweep, tmp_path / "x.h5")
     assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
     in_memory = sweeps.compute(sweep)
     assert np.array_equal(store.load(whole).source, in_memory.source)

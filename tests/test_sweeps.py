@@ -12,11 +12,11 @@ import time
 
 import numpy as np
 import pytest
+from problems import stopped_after
 
 import lintrans as lt
 from lintrans import journal, normal_form, store, sweeps
 from lintrans.cli import main
-from lintrans.errors import LintransError
 from lintrans.executors import Threads
 from lintrans.exponents import lyapunov_sweep
 from lintrans.journal import Journal, journal_path
@@ -120,23 +120,6 @@ def test_memory_does_not_grow_with_the_grid(tmp_path):
         words = [sys.executable, "-c", code, str(n), tmp_path / f"{n}.h5"]
         peaks.append(int(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
     assert peaks[1] < peaks[0] + 40_000  # kB; all evidence of the second would be 320,000
-
-
-class Stop(Exception):
-    pass
-
-
-def stopped_after(n, sweep, path, error=Stop, **options):
-    calls = []
-
-    def progress(*_):
-        calls.append(1)
-        if len(calls) == n + 1:  # once before any work
-            raise error
-
-    with pytest.raises((error, LintransError)) as raised:
-        store.run_to_file(sweep, path, executor=Threads(1), progress=progress, **options)
-    return raised.value
 
 
 @every_kind

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from problems import PROMPTS, check_refused
+from problems import PROMPTS, check_refused, stopped_after
 
 import lintrans as lt
 from lintrans import kernels, normal_form, store, variants
@@ -172,12 +172,7 @@ def test_a_sweep_with_a_variant_is_resumed_as_it_was(tmp_path, command):
     )
     whole = store.run_to_file(sweep, tmp_path / "whole.h5")
 
-    def stop(done, total, found):
-        if done:
-            raise KeyboardInterrupt
-
-    with pytest.raises((KeyboardInterrupt, lt.errors.Interrupted)):
-        store.run_to_file(sweep, tmp_path / "part.h5", progress=stop)
+    stopped_after(1, sweep, tmp_path / "part.h5")
     again = store.resume(tmp_path / "part.h5")
     assert again.read_bytes() == whole.read_bytes()
     assert lt.load(again).settings["variant"]["schedule"] == [0.5, 1.0]
