@@ -147,7 +147,8 @@ def follow_cycles(
     """Follow all balanced cycles that exist at ``high`` down to ``low``, and around their folds back up.
 
     No cycle is known that exists below ``high`` only: the tests compare with `find_cycles`, and with the
-    certified list of all events up to period 6.
+    certified list of all events up to period 6. An event at ``low`` or ``high`` itself may be left out, as
+    rounding decides on which side of the end it lies.
 
     Parameters
     ----------

@@ -96,10 +96,10 @@ def invariant_density(
     True
     """
     mu, n_orbits = positive("mu", mu), count("n_orbits", n_orbits, minimum=100)
-    if mu > 2 or (on_ellipse and mu == 2):
-        raise InputError(
-            f"mu must be {'below' if on_ellipse else 'at most'} 2, got {mu:g}; beyond it almost all diverge"
-        )
+    if on_ellipse and mu >= 2:
+        raise InputError(f"mu must be below 2, got {mu:g}; the invariant ellipse exists for 0 < mu < 2")
+    if mu > 2:
+        raise InputError(f"mu must be at most 2, got {mu:g}; beyond, almost every orbit diverges")
     n_bins = count("n_bins", n_bins, minimum=2, maximum=10**6)
     default = N_STEPS_ELLIPSE if on_ellipse else N_STEPS
     n_steps = default if n_steps is None else count("n_steps", n_steps, minimum=0)

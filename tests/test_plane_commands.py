@@ -68,10 +68,13 @@ def test_continuation_lists_events_and_proves_them(answer):
     assert found["n_branches"] == len(found["branches"])
 
 
-def test_continuation_needs_a_range(capsys):
-    code = main(["continue", "--mu", "1.1"])
+@pytest.mark.parametrize(
+    ("text", "needles"), [("1.1", ["range", "1.1"]), ("1:1:5", ["different ends", "1:1:5"])]
+)
+def test_continuation_needs_a_range(capsys, text, needles):
+    code = main(["continue", "--mu", text])
     captured = capsys.readouterr()
-    check_refusal(code, captured.out, captured.err, ["--mu", "range", "1.1"])
+    check_refusal(code, captured.out, captured.err, ["--mu", *needles])
 
 
 def test_dimension_and_its_error(answer):

@@ -139,7 +139,7 @@ def test_one_of_mu_and_step_size_is_needed(refused, command):
 
 BAD_RANGES = {
     "2:1:5": ["run upwards", "2:1:5", "1:2:5"],
-    "1:1:5": ["run upwards"],
+    "1:1:5": ["different ends", "1 for one value"],
     "1:2:0": ["count", "got 0"],
     "1:2:1": ["count", "got 1"],
     "1:2:-3": ["count", "got -3"],

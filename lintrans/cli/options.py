@@ -289,7 +289,9 @@ def parse_range(name: str, text: str) -> NDArray[np.float64]:
         raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
     start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
     n = count(f"{name} count", _whole(parts[2]), minimum=2, maximum=MAX_RANGE)
-    if start >= stop:
+    if start == stop:
+        raise InputError(f"{name} must have two different ends, got {text}; write {parts[0]} for one value")
+    if start > stop:
         raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
     return np.linspace(start, stop, n)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, table
+from lintrans.cli.answers import emit_json, say, table
 from lintrans.cli.app import app
 from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Variation, Weights, grouped
 
@@ -166,6 +166,8 @@ def exponents(
             spread = float(getattr(result, name).std()) if math.isfinite(e.value) else math.nan
             rows.append((name, f"{e.value:.6f}", f"{e.standard_error:.2g}", f"{spread:.2g}"))
         table(rows)
+        if math.isnan(found["along"].value):
+            say("the orbit escaped: it has no exponents")
         outputs.say_written(written)
 
 

@@ -80,12 +80,14 @@ def continue_(
     Proofs, in ball arithmetic, need lintrans[certify] and know periods of the prediction up to 6.
     """
     from lintrans.continuation import follow_cycles
-    from lintrans.errors import InputError
+    from lintrans.errors import InputError, require_extra
 
     mus = options.parse_positive_range("--mu", mu)
     if mus.size == 1:
         raise InputError(f"--mu must be a range start:stop:count, got {mu}; as in {DIAGRAM}")
     outputs.check(files)
+    if certify:
+        require_extra("certify", "flint", "--certify")
     result = follow_cycles(mus[0], mus[-1], period, largest_step=mus[1] - mus[0])
     events: list[dict[str, Any]] = [
         {"kind": e.kind.label, "mu": e.mu, "period": e.period, "period_uv": e.period_uv, "branch": e.branch}
