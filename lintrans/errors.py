@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAX_COUNT = 10**9
+MAX_HISTORY_BYTES = 2**30  # of a training run
 MAX_SHOWN = 60  # characters of a value in a message
 
 
@@ -80,6 +81,16 @@ def count(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_COUNT) 
             f"{name} must lie between {minimum} and {maximum}, got {short(number)}; choose a count in range"
         )
     return number
+
+
+def check_history(n_steps: int, numbers: int) -> None:
+    """Refuse more than 1 GiB for so many float64 numbers at each of n_steps + 1 steps."""
+    size = 8 * (n_steps + 1) * numbers
+    if size > MAX_HISTORY_BYTES:
+        raise InputError(
+            f"n_steps must keep the history below {MAX_HISTORY_BYTES / 2**30:g} GiB, got {n_steps} "
+            f"({size / 2**30:.3g} GiB); lower n_steps to {MAX_HISTORY_BYTES // (8 * numbers) - 1} or less"
+        )
 
 
 def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:

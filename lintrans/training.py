@@ -17,12 +17,11 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite, finite_array, positive
+from lintrans.errors import InputError, check_history, count, finite, finite_array, positive
 from lintrans.prompt import Prompt
 from lintrans.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
 
 FloatArray = NDArray[np.float64]
-MAX_HISTORY_BYTES = 2**30
 N_BATCHES = 20  # batches of steps, for the standard error of an exponent
 
 
@@ -147,7 +146,7 @@ def train(
     step_size : float
         The learning rate eta > 0 of the loss with the 1/2.
     n_steps : int
-        Steps. Every state is kept: at most 1 GiB (``MAX_HISTORY_BYTES``), else lower it.
+        Steps. Every state is kept: at most 1 GiB, else lower it.
     weight_decay : float
         Decay lambda >= 0 of all trainable weights, in units of the Hessian. Raise it to pull weights to 0.
     momentum : float
@@ -322,7 +321,7 @@ def _descend(
     problem: Problem, theta: Array, rule: _Rule, n_steps: int
 ) -> tuple[FloatArray, FloatArray, bool]:
     """Return weight history, predictions and whether the run was cut short; finite states only."""
-    _check_history(n_steps, theta.size + 2)
+    check_history(n_steps, theta.size + 2)
     _require_real(theta)
     history, predictions = np.empty((n_steps + 1, theta.size)), np.empty(n_steps + 1)
     predicted, slope = problem.evaluate(theta)
@@ -342,7 +341,7 @@ def _descend(
 
 def _propagate(problem: Problem, theta: Array, tangent: Array, eta: float, n_steps: int) -> FloatArray:
     """Return the logarithmic growth of the tangent in every step; NaN from an overflow on."""
-    _check_history(n_steps, 1)
+    check_history(n_steps, 1)
     _require_real(theta)
     _require_real(tangent)
     logs = np.full(n_steps, np.nan)
@@ -362,15 +361,6 @@ def _propagate(problem: Problem, theta: Array, tangent: Array, eta: float, n_ste
             logs[step] = math.log(growth)
             tangent /= growth
     return logs
-
-
-def _check_history(n_steps: int, numbers: int) -> None:
-    size = 8 * (n_steps + 1) * numbers
-    if size > MAX_HISTORY_BYTES:
-        raise InputError(
-            f"n_steps must keep the history below {MAX_HISTORY_BYTES / 2**30:g} GiB, got {n_steps} "
-            f"({size / 2**30:.3g} GiB); lower n_steps to {MAX_HISTORY_BYTES // (8 * numbers) - 1} or less"
-        )
 
 
 def _require_real(theta: Array) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite_array
-from lintrans.quadratic_regression.descent import QuadraticRun, check_history, checked_inputs, predict
+from lintrans.errors import InputError, check_history, count, finite_array
+from lintrans.quadratic_regression.descent import QuadraticRun, checked_inputs, predict
 
 FloatArray = NDArray[np.float64]
 

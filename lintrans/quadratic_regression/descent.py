@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite, finite_array, positive, short
+from lintrans.errors import InputError, check_history, count, finite, finite_array, positive, short
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
-MAX_HISTORY_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,7 +301,7 @@ def train(
     step_size : float
         The learning rate eta > 0 of the loss with the 1/(2n).
     n_steps : int
-        Steps. What is kept must stay below 1 GiB (``MAX_HISTORY_BYTES``), else lower it.
+        Steps. What is kept must stay below 1 GiB, else lower it.
     keep_weights : bool
         Keep the iterates, which `lintrans.quadratic_regression.averages` needs.
 
@@ -423,13 +422,3 @@ def _weights_for(data: OrthogonalData, model: QuadraticModel, weights: ArrayLike
             "pass one column per feature"
         )
     return W
-
-
-def check_history(n_steps: int, numbers: int) -> None:
-    """Refuse more than 1 GiB for ``numbers`` float64 numbers at each of n_steps + 1 steps."""
-    size = 8 * (n_steps + 1) * numbers
-    if size > MAX_HISTORY_BYTES:
-        raise InputError(
-            f"n_steps must keep the history below {MAX_HISTORY_BYTES / 2**30:g} GiB, got {n_steps} "
-            f"({size / 2**30:.3g} GiB); lower n_steps to {MAX_HISTORY_BYTES // (8 * numbers) - 1} or less"
-        )
