@@ -75,7 +75,7 @@ def read_csv(
     InputError
         If the file cannot be read or used; with the row, the column and the line, if any.
     """
-    table = _read_table(file)
+    table = _parse(file)
     rows = _context_rows(context, table.n_rows)
     rows = [*rows, _query_row(query, rows, table.n_rows)]
     names = _feature_names(table.names, target, features)
@@ -83,8 +83,35 @@ def read_csv(
     return names, dict(zip(KEYS, (x[:-1], y[:-1], x[-1], y[-1]), strict=True))
 
 
-def read_npz(file: Path) -> dict[str, Any]:
-    """Read the four arrays of ``KEYS`` from an archive of ``numpy.savez``, in any shape and type.
+def read_table(
+    file: Path, *, target: str, features: Sequence[str] | None
+) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
+    """Read all rows of a comma-separated UTF-8 file with one header line.
+
+    Parameters
+    ----------
+    file, target, features
+        As in `read_csv`.
+
+    Returns
+    -------
+    names : tuple of str, length d
+        The feature columns.
+    x, y : (rows, d) and (rows,) arrays
+        Features and labels, finite.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or used; with the row, the column and the line, if any.
+    """
+    table = _parse(file)
+    names, rows = _feature_names(table.names, target, features), range(table.n_rows)
+    return names, table.numbers(rows, names), table.numbers(rows, [target])[:, 0]
+
+
+def read_npz(file: Path, wanted: Sequence[str] = KEYS) -> dict[str, Any]:
+    """Read arrays from an archive of ``numpy.savez`` by their keys, in any shape and type.
 
     Raises
     ------
@@ -96,18 +123,18 @@ def read_npz(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             keys = list(archive) if isinstance(archive, np.lib.npyio.NpzFile) else []
-            arrays = {key: archive[key] for key in KEYS if key in keys}
+            arrays = {key: archive[key] for key in wanted if key in keys}
     except OSError as error:
         raise _unreadable(error) from None
     except _NPZ_ERRORS:
         raise InputError(
-            "a prompt must be an NPZ archive of plain numbers, got another or a damaged file; "
+            "data must be an NPZ archive of plain numbers, got another or a damaged file; "
             "write it with numpy.savez"
         ) from None
-    missing = [key for key in KEYS if key not in arrays]
+    missing = [key for key in wanted if key not in arrays]
     if missing:
         raise InputError(
-            f"a prompt must be an NPZ archive with the keys {', '.join(KEYS)}, got no {missing[0]!r}; "
+            f"data must be an NPZ archive with the keys {', '.join(wanted)}, got no {missing[0]!r}; "
             "write them with numpy.savez"
         )
     return arrays
@@ -145,7 +172,7 @@ class _Table:
         return number
 
 
-def _read_table(file: Path) -> _Table:
+def _parse(file: Path) -> _Table:
     try:
         # utf-8-sig: spreadsheets begin their files with a byte order mark.
         with file.open(encoding="utf-8-sig", newline="") as stream:

@@ -177,14 +177,36 @@ def train(
     >>> run.value.tolist()
     [1.0, 0.75, 0.572265625]
     """
+    problem = Problem(prompt, weights)
+    return train_problem(
+        problem,
+        weights,
+        step_size=step_size,
+        n_steps=n_steps,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        schedule=schedule,
+    )
+
+
+def train_problem(
+    problem: Problem,
+    weights: AnyWeights,
+    *,
+    step_size: float,
+    n_steps: int,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    schedule: ArrayLike | None = None,
+) -> TrainingRun:
+    """Run `train` on a problem of any attention."""
     rule = _Rule.of(step_size, weight_decay, momentum, schedule)
     n_steps = count("n_steps", n_steps)
-    problem = Problem(prompt, weights)
     history, predictions, overflowed = _descend(problem, weights.to_vector(), rule, n_steps)
     with np.errstate(over="ignore"):
-        losses = (predictions - prompt.query_label) ** 2 / 2
+        losses = (predictions - problem.label) ** 2 / 2
     settings = (predictions, losses, predictions.size - 1, overflowed, *rule)
-    d, states = prompt.d, predictions.size
+    d, states = problem.d, predictions.size
     if isinstance(weights, TwoFactorWeights):
         return TwoFactorRun(*settings, history[:, 0], history[:, 1:].reshape(states, d, d))
     pairs = history.reshape(states, 2, d + 1, d + 1)

@@ -300,8 +300,12 @@ class Problem:
         """Return prediction and gradient of the loss at a weight vector, real or complex."""
         P, K = self.kind.matrices(theta, self.d)
         with np.errstate(all="ignore"):
-            predicted, dP, dK = differentiate(self.E, P, K, self.n, self.label)
+            predicted, dP, dK = self.differentiate(P, K)
         return predicted, self.kind.restrict(dP, dK)
+
+    def differentiate(self, P: Array, K: Array) -> tuple[Any, Array, Array]:
+        """Return the prediction and the gradients of the loss with respect to P and K."""
+        return differentiate(self.E, P, K, self.n, self.label)
 
 
 def differentiate(E: Array, P: Array, K: Array, n: int, label: float) -> tuple[Any, Array, Array]:
