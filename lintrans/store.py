@@ -32,6 +32,7 @@ import lintrans.cycles
 import lintrans.densities
 import lintrans.dimension
 import lintrans.exponents
+import lintrans.minibatch
 import lintrans.orbits
 import lintrans.phase
 import lintrans.spectra

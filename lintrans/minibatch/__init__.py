@@ -1,0 +1,42 @@
+"""Mini-batch training on one shared mode: a random two-factor map, simulated, measured and verified.
+
+`population` is what batches are drawn from, `sampling` how; `kernels` walks trajectories, `escapes`,
+`statistics` and `risk` ask one question each of them, and `verification` holds them against mini-batch
+training of the transformer.
+"""
+
+from lintrans.minibatch.escapes import EscapeTimes, escape_sweep, escape_times
+from lintrans.minibatch.population import Population
+from lintrans.minibatch.proportions import Proportion
+from lintrans.minibatch.risk import Limit, RiskMap, refine_step_size, risk_map, risk_sweep
+from lintrans.minibatch.sampling import draw_batches
+from lintrans.minibatch.statistics import BatchExponents, batch_exponents, stationary_density
+from lintrans.minibatch.tables import prompts_from_csv
+from lintrans.minibatch.verification import (
+    BatchVerification,
+    TrainedRisk,
+    trained_risk,
+    verify_batches,
+)
+
+__all__ = [
+    "BatchExponents",
+    "BatchVerification",
+    "EscapeTimes",
+    "Limit",
+    "Population",
+    "Proportion",
+    "RiskMap",
+    "TrainedRisk",
+    "batch_exponents",
+    "draw_batches",
+    "escape_sweep",
+    "escape_times",
+    "prompts_from_csv",
+    "refine_step_size",
+    "risk_map",
+    "risk_sweep",
+    "stationary_density",
+    "trained_risk",
+    "verify_batches",
+]

@@ -1,0 +1,208 @@
+"""What mini-batch training does in the long run: exponents, and the density of the residual.
+
+Averages are taken over independent trajectories, so that their errors need no correlation time.
+Trajectories that diverge leave the average: what is measured is the state of those that have stayed, and
+how many these are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintrans import normal_form
+from lintrans.densities import N_BINS, InvariantDensity
+from lintrans.errors import InputError, count, finite, positive
+from lintrans.executors import Threads
+from lintrans.minibatch import kernels
+from lintrans.minibatch.escapes import escape_times
+from lintrans.minibatch.population import Population
+from lintrans.minibatch.sampling import SAMPLINGS, check_batch_size, check_seed
+from lintrans.spectra import Exponent
+
+FloatArray = NDArray[np.float64]
+
+N_TRAJECTORIES = 4096
+N_TRANSIENT = 1024
+N_STEPS = 4096
+DENSITY_TRAJECTORIES = 10**6
+_PER_TASK = 4 * kernels.BLOCK
+
+
+@dataclass(frozen=True)
+class BatchExponents:
+    """Lyapunov exponents of the random map: mean logarithmic growth per step, with standard errors.
+
+    Attributes
+    ----------
+    along, transverse : Exponent
+        Growth of the imbalance b, mean ln |1 + sigma|, and the rest of ln |det J|. At a minimum ``along`` is
+        mean ln |1 - 2 a_B (a^2 + b^2)| (claim sampling.exponent), and with noise ``transverse`` is the rate
+        at which the imbalance dies out (claim minibatch.imbalance). NaN if fewer than two have stayed.
+    n_stayed, n_trajectories : int
+        Trajectories that the averages are taken over, and all: the others diverged.
+    """
+
+    along: Exponent
+    transverse: Exponent
+    n_stayed: int
+    n_trajectories: int
+
+
+class _Task(NamedTuple):
+    first: int
+    last: int
+
+
+def batch_exponents(
+    population: Population,
+    mu: float,
+    u: float,
+    v: float,
+    *,
+    batch_size: int,
+    sampling: str = "with-replacement",
+    n_transient: int = N_TRANSIENT,
+    n_steps: int = N_STEPS,
+    n_trajectories: int = N_TRAJECTORIES,
+    seed: int = 0,
+    n_threads: int | None = None,
+) -> BatchExponents:
+    """Lyapunov exponents of mini-batch training, along the loss and transverse to the slice.
+
+    Parameters
+    ----------
+    population, mu, u, v, batch_size, sampling, seed, n_threads
+        As in `lintrans.minibatch.escapes.escape_times`.
+    n_transient, n_steps
+        Steps left out and steps measured, rounded up to multiples of 16.
+    n_trajectories
+        Independent trajectories; the error falls like the inverse root.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+
+    Examples
+    --------
+    Two kinds of prompts with one minimum, at which a^2 + b^2 = mu: mean of ln |1 - 2 a_i mu|.
+
+    >>> import numpy as np
+    >>> two = Population(np.sqrt([0.5, 1.5]), np.sqrt([0.5, 1.5]))
+    >>> found = batch_exponents(two, 0.3, 1.0, 1.0, batch_size=1, n_trajectories=256)
+    >>> expected = np.log(np.abs(1 - 2 * 0.3 * np.array([0.5, 1.5]))).mean()
+    >>> bool(abs(found.along.value - expected) < 4 * found.along.standard_error)
+    True
+    """
+    mu, u, v = positive("mu", mu), finite("u", u), finite("v", v)
+    batch_size = check_batch_size(batch_size, population.n_prompts, sampling)
+    transient, measured = (
+        -(-count(name, n, minimum=low) // kernels.WINDOW) * kernels.WINDOW
+        for name, n, low in (("n_transient", n_transient, 0), ("n_steps", n_steps, 1))
+    )
+    n_trajectories = count("n_trajectories", n_trajectories, minimum=2, maximum=10**7)
+    key, code, prompts = np.uint64(check_seed(seed)), SAMPLINGS[sampling], population.for_kernels()
+    start = np.concatenate(normal_form.to_modes([mu], [u], [v]))
+
+    def work(task: _Task) -> FloatArray:
+        m, a, b = (np.full(task.last - task.first, value) for value in (mu, *start))
+        first = np.uint64(task.first)
+        found: FloatArray = kernels.exponents(
+            prompts, batch_size, code, key, first, m, a, b, transient, measured
+        )
+        return found
+
+    tasks = [_Task(i, min(i + _PER_TASK, n_trajectories)) for i in range(0, n_trajectories, _PER_TASK)]
+    parts = dict(Threads(n_threads).map(work, tasks))
+    rows = np.concatenate([parts[task] for task in tasks])
+    stayed = rows[~np.isnan(rows[:, 1])]
+    along, transverse = (_mean(column) for column in stayed.T)
+    return BatchExponents(along, transverse, len(stayed), n_trajectories)
+
+
+def stationary_density(
+    population: Population,
+    mu: float,
+    u: float,
+    v: float,
+    *,
+    batch_size: int,
+    sampling: str = "with-replacement",
+    n_steps: int = N_TRANSIENT,
+    n_trajectories: int = DENSITY_TRAJECTORIES,
+    n_bins: int = N_BINS,
+    low: float = -2.0,
+    high: float = 2.0,
+    seed: int = 0,
+    n_threads: int | None = None,
+) -> InvariantDensity:
+    """Density of the full-batch residual r after some steps, of the trajectories that have not diverged.
+
+    Raise ``n_steps`` until it changes no more: then it is the stationary one, as far as there is one.
+
+    Parameters
+    ----------
+    population, mu, u, v, batch_size, sampling, n_steps, n_trajectories, seed, n_threads
+        As in `lintrans.minibatch.escapes.escape_times`.
+    n_bins, low, high
+        Bins of r; trajectories beyond them are left out of the integral.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or no trajectory ends between ``low`` and ``high``.
+
+    Examples
+    --------
+    >>> noisy = Population([1.0, 1.0], [0.9, 1.1])
+    >>> found = stationary_density(noisy, 0.3, 1.0, 1.0, batch_size=1, n_trajectories=10_000, n_bins=4)
+    >>> bool(found.density[1:3].sum() > 0.99 * found.density.sum())
+    True
+    """
+    n_bins = count("n_bins", n_bins, minimum=2, maximum=10**6)
+    low, high = finite("low", low), finite("high", high)
+    if not low < high:
+        raise InputError(f"low must be below high, got {low:g} and {high:g}; widen the range")
+    ends = escape_times(
+        population,
+        mu,
+        u,
+        v,
+        batch_size=batch_size,
+        sampling=sampling,
+        n_steps=n_steps,
+        n_trajectories=n_trajectories,
+        seed=seed,
+        n_threads=n_threads,
+    )
+    stayed = ends.diverged < 0
+    r = normal_form.residual(mu, ends.end_a[stayed], ends.end_b[stayed])
+    edges = np.linspace(low, high, n_bins + 1)
+    counts, _ = np.histogram(r, edges)
+    n, width = int(counts.sum()), (high - low) / n_bins
+    if n == 0:
+        raise InputError(
+            f"low and high must hold trajectories, got none in [{low:g}, {high:g}]; widen the range"
+        )
+    share = counts / n
+    return InvariantDensity(
+        residual=(edges[1:] + edges[:-1]) / 2,
+        density=share / width,
+        density_error=np.sqrt(share * (1 - share) / n) / width,
+        expected=None,
+        settings=ends.settings | {"on_ellipse": False, "n_counted": n, "n_stayed": int(stayed.sum())},
+    )
+
+
+def _mean(values: FloatArray) -> Exponent:
+    """Mean over trajectories, with its standard error."""
+    if values.size < 2:
+        return Exponent(math.nan, math.nan)
+    mean = float(values.mean())
+    error = float(values.std(ddof=1) / math.sqrt(values.size)) if math.isfinite(mean) else math.nan
+    return Exponent(mean, error)

@@ -1,0 +1,457 @@
+"""Mini-batches: populations, escapes, risks, statistics and closed forms, against counting and training."""
+
+from __future__ import annotations
+
+import math
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+from problems import MODE, NEAR, NOISY, check_refused, random_prompt
+
+from lintrans import TwoFactorWeights, example_data, normal_form
+from lintrans.batch_training import Problems, train_on_batches
+from lintrans.errors import NoNormalFormError
+from lintrans.executors import Threads
+from lintrans.minibatch import (
+    Population,
+    batch_exponents,
+    draw_batches,
+    escape_sweep,
+    escape_times,
+    geometry,
+    kernels,
+    prompts_from_csv,
+    refine_step_size,
+    risk_map,
+    risk_sweep,
+    stationary_density,
+    trained_risk,
+    verify_batches,
+)
+from lintrans.minibatch.proportions import intervals, proportion
+from lintrans.sweeps import compute
+from lintrans.symbolic import minibatch as exact
+from lintrans.symbolic import sampling, switching
+from lintrans.training import train
+from lintrans.transformer import FullWeights, Problem
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "minibatch"))
+import checks
+import shrink
+
+FOLDER = Path(checks.__file__).parent
+BMI = {"target": "progression", "features": ["bmi"], "standardize": True, "center": True}
+
+
+# Populations.
+
+
+def test_equal_prompts_have_no_variance_to_the_bit():
+    for h, y in ((0.1, 0.3), (1 / 3, -7e5), (1e-4, 1e-3)):
+        equal = Population(np.full(49, h), np.full(49, y))
+        assert not equal.for_kernels().any() and equal.interpolates
+        assert (equal.curvatures == 1).all() and (equal.targets == 1).all()
+
+
+def test_means_are_one_and_mismatches_are_their_difference():
+    assert NOISY.curvatures.mean() == pytest.approx(1, abs=1e-14)
+    assert NOISY.targets.mean() == pytest.approx(1, abs=1e-14)
+    assert pytest.approx(NOISY.curvatures - NOISY.targets) == NOISY.mismatches
+    moments = NOISY.variances
+    assert moments.both == pytest.approx(np.cov(NOISY.curvatures, NOISY.mismatches, ddof=0)[0, 1])
+    assert not NOISY.interpolates
+
+
+def test_only_rounding_counts_as_interpolation():
+    h = np.random.default_rng(0).uniform(0.5, 2, 100)
+    assert Population(h, h * (1 / 3)).interpolates
+    assert not Population(h, h * (1 / 3) * (1 + 1e-10 * np.arange(100))).interpolates
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_negative_mean_product_turns_the_sign_of_v(sign):
+    population = Population([1.0, 2.0], [sign * 1.0, sign * 3.0])
+    u, v = population.project(0.5, 0.25)
+    # w k = C / A at the minimum
+    assert u * v == pytest.approx(0.5 * 0.25 / (population.mean_product / population.mean_square))
+    assert population.mu(0.1) == pytest.approx(0.1 * 3.5)
+
+
+def test_prompts_on_one_mode_have_no_leakage_and_others_do():
+    assert not Population.from_prompts(MODE).leakage.any()
+    assert Population.from_prompts(NEAR).leakage.max() > 0.1
+
+
+POPULATIONS = {
+    "no prompt": (lambda: Population([], []), ["number of prompts", "between 1"]),
+    "lengths": (lambda: Population([1.0, 2.0], [1.0]), ["labels", "2 moments", "got 1"]),
+    "not finite": (lambda: Population([1.0, np.nan], [1.0, 1.0]), ["moments[1]=nan"]),
+    "overflow": (lambda: Population([1e200, 1.0], [1.0, 1.0]), ["mean h^2", "rescale"]),
+    "spread": (lambda: Population.sampled(5, spread=np.inf, noise=0, seed=0), ["spread", "finite"]),
+    "none given": (lambda: Population.from_prompts([]), ["prompts", "got none"]),
+    "features": (
+        lambda: Population.from_prompts([random_prompt(3, 1), random_prompt(3, 2)]),
+        ["one number of features", "[1, 2]"],
+    ),
+    "direction": (lambda: NOISY.project_weights(1.0, [[1.0]]), ["direction", "project"]),
+    "shape": (
+        lambda: Population.from_prompts(NEAR).project_weights(1.0, [[1.0]]),
+        ["key_query", "(2, 2)", "(1, 1)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POPULATIONS)
+def test_bad_populations_are_refused(name):
+    check_refused(*POPULATIONS[name])
+
+
+@pytest.mark.parametrize(("h", "y"), [([0.0, 0.0], [1.0, 2.0]), ([1.0, 1.0], [1.0, -1.0])])
+def test_nothing_to_learn_has_no_normal_form(h, y):
+    with pytest.raises(NoNormalFormError, match="other than 0"):
+        Population(h, y)
+
+
+def test_tables_are_cut_into_prompts():
+    apart = prompts_from_csv(example_data(), context_length=16, **BMI)
+    assert len(apart) == 442 // 17
+    rows = {float(x) for prompt in apart for x in [*prompt.labels, prompt.query_label]}
+    assert len(rows) > 100
+    many = prompts_from_csv(example_data(), context_length=16, n_prompts=500, seed=1, **BMI)
+    again = prompts_from_csv(example_data(), context_length=16, n_prompts=500, seed=1, **BMI)
+    assert len(many) == 500 and np.array_equal(many[7].context, again[7].context)
+    assert abs(np.mean([prompt.query_label for prompt in many])) < 5 * 77 / math.sqrt(500)  # centred
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({"context_length": 442}, ["context_length", "442"]),
+        ({"context_length": 0}, ["context_length"]),
+        ({"context_length": 8, "n_prompts": 0}, ["n_prompts"]),
+        ({"context_length": 8, "seed": -1}, ["seed"]),
+    ],
+)
+def test_bad_cuts_are_refused(options, parts):
+    check_refused(lambda: prompts_from_csv(example_data(), **BMI, **options), parts)
+
+
+# The oracle.
+
+
+@pytest.mark.parametrize("kind", [TwoFactorWeights, FullWeights])
+def test_the_gradient_of_a_batch_is_the_mean_of_those_of_its_prompts(kind):
+    """Prompts of different lengths; sums in another order differ by a few ulps of their terms."""
+    rng = np.random.default_rng(2)
+    prompts = [random_prompt(n, 3, seed) for seed, n in enumerate((1, 5, 9, 40))]
+    weights = (
+        TwoFactorWeights(0.7, rng.normal(size=(3, 3)))
+        if kind is TwoFactorWeights
+        else FullWeights(*rng.normal(size=(2, 4, 4)))
+    )
+    theta, batch = weights.to_vector(), np.array([0, 2, 3, 3])
+    predicted, slope = Problems(prompts, weights).evaluate(theta, batch)
+    single = [Problem(prompts[i], weights).evaluate(theta) for i in batch]
+    assert predicted == pytest.approx([p for p, _ in single], rel=1e-12)
+    mean = np.mean([s for _, s in single], axis=0)
+    assert slope == pytest.approx(mean, rel=1e-11, abs=1e-12 * np.abs(mean).max())
+
+
+def test_one_prompt_in_every_batch_is_full_batch_training():
+    weights = TwoFactorWeights(0.3, [[0.2, 0.1], [0.0, 0.4]])
+    run = train_on_batches(NEAR, weights, np.zeros((50, 3), int), step_size=0.05)
+    full = train(NEAR[0], weights, step_size=0.05, n_steps=50)
+    assert run.weights[:, 0] == pytest.approx(full.value, rel=1e-11)
+    assert run.losses == pytest.approx(full.losses[:-1], rel=1e-10, abs=1e-14)
+
+
+def test_divergence_ends_a_training_at_its_last_finite_weights():
+    run = train_on_batches(MODE, TwoFactorWeights(3.0, [[3.0]]), np.zeros((50, 1), int), step_size=50.0)
+    assert run.overflowed and run.n_steps < 50
+    assert np.isfinite(run.weights).all() and len(run.weights) == run.n_steps + 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "parts"),
+    [([[3]], ["0 to 2", "got 3"]), ([[-1]], ["got -1"]), ([[0.5]], ["float64"]), ([0, 1], ["(n_steps"])],
+)
+def test_bad_batches_are_refused(batches, parts):
+    weights = TwoFactorWeights(1.0, [[1.0]])
+    check_refused(lambda: train_on_batches(MODE, weights, batches, step_size=0.1), parts)
+
+
+# The map against the oracle.
+
+
+@pytest.mark.parametrize("sampling_", ["with-replacement", "without-replacement", "epochs"])
+@pytest.mark.parametrize("part", [0.1, 0.6, 1.3])
+def test_training_on_a_real_table_commutes_with_the_map_at_every_step(sampling_, part):
+    prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
+    eta = part * Population.from_prompts(prompts).unit_step_size
+    found = verify_batches(
+        prompts, step_size=eta, value=0.3, key_query=[[0.2]], batch_size=16, n_steps=300, sampling=sampling_
+    )
+    assert found.agrees and found.max_commutation_error < 1e-14
+    assert not found.beside.any()
+
+
+def test_another_batch_or_a_leak_does_not_commute():
+    prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
+    population = Population.from_prompts(prompts)
+    batches = draw_batches(200, 4, 50)
+    eta = 0.2 * population.unit_step_size
+    run = train_on_batches(prompts, TwoFactorWeights(0.3, [[0.2]]), batches, step_size=eta)
+    start = normal_form.to_modes(
+        0.2, *population.project(0.3, run.weights[0, 1] * population.direction.item())
+    )
+    right, wrong = (
+        kernels.follow(
+            0.2,
+            *map(float, start),
+            1 + (population.curvatures - 1)[chosen].mean(axis=1),
+            population.mismatches[chosen].mean(axis=1),
+        )
+        for chosen in (batches, draw_batches(200, 4, 50, trajectory=1))
+    )
+    trained = run.weights[:, 0] / population.weight_unit
+    u = [normal_form.from_modes(0.2, a, b)[0] for a, b, _ in (right, wrong)]
+    assert u[0] == pytest.approx(trained, rel=1e-11)
+    assert np.abs(u[1] - trained).max() > 1e-3
+    leaky = verify_batches(NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batch_size=2, n_steps=40)
+    assert not leaky.agrees and leaky.beside.max() > 0.01
+
+
+def test_trainings_do_what_their_trajectories_do():
+    prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
+    eta = 0.5 * Population.from_prompts(prompts).unit_step_size
+    found = trained_risk(
+        prompts, step_size=eta, value=0.3, key_query=[[0.2]], batch_size=4, n_steps=100, n_trainings=30
+    )
+    assert 0 < found.left.value < 1
+    assert found.n_alike >= 29  # rounding grows in those that escape
+    assert found.max_commutation_error < 1e-13
+
+
+# Escapes and risks.
+
+
+def test_survival_falls_from_one_to_what_is_left_and_hazards_agree():
+    found = escape_times(NOISY, 1.2, 0.5, 0.5, batch_size=2, n_trajectories=4000, n_steps=200)
+    for event in ("left", "diverged"):
+        steps, alive, low, high = found.survival(event)
+        assert steps.size == 201 and alive[0] == 1
+        assert (np.diff(alive) <= 0).all() and (low <= alive).all() and (alive <= high).all()
+        assert alive[-1] == pytest.approx(1 - found.probability(event).value)
+        assert found.probability(event, 50).value == pytest.approx(1 - alive[50])
+    value, low, high = found.hazard("left", 50, 60)
+    steps, alive, *_ = found.survival("left")
+    assert low < 1 - (alive[60] / alive[50]) ** 0.1 < high and value > 0
+    with pytest.raises(ValueError, match="event must be one of left, diverged"):
+        found.probability("lost")
+
+
+def test_results_do_not_depend_on_threads_or_on_the_number_of_trajectories():
+    options = {"batch_size": 3, "sampling": "epochs", "n_steps": 64, "seed": 3}
+    whole = escape_times(NOISY, 0.9, 0.5, 0.5, n_trajectories=3000, n_threads=2, **options)
+    part = compute(escape_sweep(NOISY, 0.9, 0.5, 0.5, n_trajectories=700, **options), executor=Threads(1))
+    for name in ("left", "diverged", "end_a"):
+        assert np.array_equal(getattr(whole, name)[:700], getattr(part, name))
+
+
+def test_a_start_outside_or_beyond_two_has_left_at_once():
+    for mu, u, v in ((0.5, 3.0, 0.1), (2.1, 0.5, 0.5), (2.0, 0.5, 0.4)):
+        found = escape_times(NOISY, mu, u, v, batch_size=20, n_trajectories=50, n_steps=5)
+        assert (found.left == 0).all()
+    on_slice = escape_times(
+        Population([1.0], [1.0]), 2.0, 0.5, 0.5, batch_size=1, n_trajectories=5, n_steps=20
+    )
+    assert (on_slice.left == -1).all()
+
+
+def test_risk_maps_answer_by_their_counts():
+    found = risk_map(NOISY, np.geomspace(0.05, 3, 12), [1, 4, 16], 0.5, 0.5, n_trajectories=200, n_steps=200)
+    risk, low, high = found.risk()
+    assert ((low <= risk) & (risk <= high)).all()
+    assert (risk[0] == 0).all() and (risk[-1] == 1).all()
+    for size in (1, 4, 16):
+        limit = found.largest_step_size(size, 0.05)
+        assert limit.low <= limit.value < limit.high
+        column = risk[:, list(found.batch_size).index(size)]
+        assert (column[found.step_size <= limit.value] <= 0.05).all()
+        fine = refine_step_size(found, size, 0.05, n_trajectories=1000)
+        assert limit.low <= fine.low <= fine.value <= fine.high <= limit.high
+    values = [found.largest_step_size(size, 0.05).value for size in (1, 4, 16)]
+    assert values == sorted(values) and values[0] < values[-1]
+    needed = found.smallest_batch_size(values[1], 0.05)
+    assert needed.low <= needed.value <= needed.high
+    assert math.isnan(found.smallest_batch_size(3.0, 0.05).value)
+    assert found.critical_step_size == pytest.approx(
+        float(normal_form.critical_mu(0.5, 0.5)) * NOISY.unit_step_size
+    )
+
+
+def test_a_cell_of_a_map_is_the_escapes_of_its_trajectories():
+    eta = 0.8
+    found = risk_map(NOISY, [eta], [4], 0.5, 0.5, n_trajectories=300, n_steps=100, seed=2)
+    times = escape_times(
+        NOISY, NOISY.mu(eta), 0.5, 0.5, batch_size=4, n_trajectories=300, n_steps=100, seed=2
+    )
+    assert found.left[0, 0] == (times.left >= 0).sum() and found.diverged[0, 0] == (times.diverged >= 0).sum()
+
+
+REFUSED = {
+    "sampling": (lambda: draw_batches(5, 2, 3, sampling="random"), ["sampling", "epochs", "'random'"]),
+    "size": (lambda: draw_batches(5, 6, 3, sampling="epochs"), ["batch_size", "5 prompts", "got 6"]),
+    "seed": (lambda: draw_batches(5, 1, 3, seed=-1), ["seed"]),
+    "memory": (lambda: draw_batches(5, 10**4, 10**6), ["the batches", "GiB"]),
+    "mu": (lambda: escape_sweep(NOISY, 0, 1, 1, batch_size=1), ["mu", "positive"]),
+    "step sizes": (lambda: risk_sweep(NOISY, [0.2, 0.1], [1], 1, 1), ["step_sizes", "increasing"]),
+    "zero step": (lambda: risk_sweep(NOISY, [0.0, 0.1], [1], 1, 1), ["step_sizes[0]", "positive"]),
+    "batch size": (lambda: risk_sweep(NOISY, [0.1], [0, 1], 1, 1), ["batch_size"]),
+    "not of the map": (
+        lambda: risk_map(NOISY, [0.1], [1], 1, 1, n_trajectories=5, n_steps=3).largest_step_size(2, 0.1),
+        ["batch_size", "got 2", "choose of 1"],
+    ),
+    "noise": (
+        lambda: geometry.certified_step_size(NOISY, 1, 1, batch_size=1, n_steps=10, risk=0.1),
+        ["interpolate", "risk_map"],
+    ),
+    "outside": (lambda: geometry.crossing_range(0.5, 2.0, 0.0), ["-1 < Q <= 0"]),
+    "empty density": (
+        lambda: stationary_density(NOISY, 0.5, 1, 1, batch_size=1, n_trajectories=10, low=50, high=60),
+        ["low and high", "widen"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_arguments_are_refused(name):
+    check_refused(*REFUSED[name])
+
+
+# Statistics and closed forms.
+
+
+def test_intervals_cover_as_they_promise():
+    """Exact: at every p the interval covers it with at least 95 % of the binomial probability."""
+    n = 40
+    low, high = intervals(np.arange(n + 1), n)
+    for p in (0.001, 0.03, 0.2, 0.5, 0.99):
+        weights = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+        assert sum(w for w, a, b in zip(weights, low, high, strict=True) if a <= p <= b) >= 0.95
+    assert proportion(0, n).low == 0 and proportion(n, n).high == 1
+
+
+def test_closed_forms_are_the_expressions():
+    population, mu, a, b = Population.sampled(50, spread=0.3, noise=0.2, seed=2), 0.7, 0.6, 0.4
+    moments = geometry.batch_moments(population, 3)
+    r, level = float(normal_form.residual(mu, a, b)), float(normal_form.ellipse_level(mu, a, b))
+    V = exact.residual_variance(r, mu, moments.curvature, moments.both, moments.mismatch)
+    assert geometry.residual_variance(mu, r, moments) == pytest.approx(V, rel=1e-13)
+    drift = (mu * r + r * r) * level + V * (1 + level)
+    assert geometry.level_drift(mu, a, b, moments) == pytest.approx(drift, rel=1e-12)
+    ends = [float(x) for x in exact.crossing_interval(sp.Float(level, 30), sp.Float(r, 30), sp.Float(mu, 30))]
+    assert [float(x) for x in geometry.crossing_range(mu, a, b)] == pytest.approx(ends, rel=1e-13)
+    v = mu**2 * moments.mismatch
+    expected = sampling.stationary_variance(0.3, v, moments.curvature)
+    assert geometry.noise_at_minimum(mu, 0.3, moments) == pytest.approx(expected, rel=1e-13)
+    assert all(map(math.isnan, geometry.noise_at_minimum(mu, 1.5, moments)))
+    two = Population(np.sqrt([0.5, 1.5]), np.sqrt([0.5, 1.5]))
+    assert geometry.minimum_exponent(two, 0.9) == pytest.approx(float(sampling.two_point_exponent(0.9, 0.5)))
+    for value in (0.1, 1.0, 1.9):
+        threshold = float(switching.switching_threshold(value))
+        assert geometry.switching_threshold(value) == pytest.approx(threshold, rel=1e-12)
+
+
+def test_on_the_ellipse_the_roots_are_zero_and_the_residual():
+    mu = 0.8
+    for angle in (0.3, 1.0, 2.0):
+        a, b = (
+            0.9999999 * math.sqrt(2 + mu) * math.cos(angle),
+            0.9999999 * math.sqrt(2 - mu) * math.sin(angle),
+        )
+        low, high = geometry.crossing_range(mu, a, b)
+        r = float(normal_form.residual(mu, a, b))
+        assert (low, high) == pytest.approx((min(r, 0), max(r, 0)), abs=1e-5)
+
+
+def test_exponents_of_what_stays_and_of_nothing():
+    found = batch_exponents(NOISY, 1.2, 0.5, 0.5, batch_size=2, n_trajectories=64, n_transient=0, n_steps=64)
+    assert 0 < found.n_stayed < 64 and math.isfinite(found.along.value)
+    gone = batch_exponents(NOISY, 2.5, 2.0, 0.5, batch_size=1, n_trajectories=64, n_steps=64)
+    assert gone.n_stayed == 0 and math.isnan(gone.along.value)
+
+
+def test_the_stationary_density_is_that_of_the_linear_noise():
+    """Small label noise of two signs at S = 0.4: r is a sum of signs, of the derived variance."""
+    mu, s = 0.4, 0.01
+    found = stationary_density(
+        Population([1.0, 1.0], [1 - s, 1 + s]),
+        mu,
+        1.0,
+        1.0,
+        batch_size=1,
+        n_steps=64,
+        n_trajectories=20_000,
+        low=-0.02,
+        high=0.02,
+        n_bins=400,
+    )
+    width = found.residual[1] - found.residual[0]
+    assert found.density.sum() * width == pytest.approx(1)
+    variance = (found.density * found.residual**2).sum() * width
+    expected = sampling.stationary_variance(mu, (mu * s) ** 2)[0]
+    assert variance == pytest.approx(expected, rel=0.05)  # 20,000 trajectories: 1 %; bins less
+
+
+# The experiment.
+
+
+def rows(names, spread=1.0, monkeypatch=None):
+    monkeypatch.setitem(checks.CONFIG, "n_draws", 40_000)
+    monkeypatch.setitem(checks.CONFIG, "n_trajectories", 2_000)
+    return [row for name in names for row in checks.CHECKS[name](spread)]
+
+
+def test_every_number_is_what_is_drawn(monkeypatch):
+    found = rows([name for name in checks.CHECKS if name != "switching"], monkeypatch=monkeypatch)
+    assert [row for row in found if not row.passed] == []
+    assert len({row.claim for row in found}) > 12
+
+
+def test_an_unbiased_but_mis_scaled_sampler_fails(monkeypatch):
+    found = rows(["one step", "stability", "stationary"], 1.2, monkeypatch)
+    failed = {row.claim for row in found if not row.passed}
+    assert {"minibatch.variance", "minibatch.drift", "sampling.two_point", "sampling.stationary"} <= failed
+    assert "minibatch.unbiased" not in failed
+
+
+def test_the_power_of_the_batch_size_is_found_in_made_up_limits():
+    made = [
+        shrink.Shrunk(
+            size, type(shrink.Limit(1, 1, 1))(*(1 / (1 + f * size**-0.5) for f in (1, 1.1, 0.9))), 0
+        )
+        for size in (1, 16, 64, 256)
+    ]
+    power, error = shrink.slope(made)
+    assert power == pytest.approx(-0.5, abs=1e-12) and 0 < error < 0.1
+    assert math.isnan(shrink.slope(made[:2])[0])
+
+
+def test_the_run_prints_and_judges(monkeypatch, capsys):
+    spec = spec_from_file_location("minibatch_run", FOLDER / "run.py")
+    table = module_from_spec(spec)
+    spec.loader.exec_module(table)
+    monkeypatch.setattr(sys, "argv", ["run.py", "crossing", "--quick"])
+    before = dict(checks.CONFIG)
+    try:
+        assert table.main() == 0
+        monkeypatch.setattr(sys, "argv", ["run.py", "stationary", "--quick", "--spread", "2"])
+        assert table.main() == 1
+    finally:
+        checks.CONFIG.update(before)
+    assert "FAIL" in capsys.readouterr().out
