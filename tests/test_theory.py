@@ -19,6 +19,8 @@ FAMILY_OF = {
     "07_schedules": "schedules",
     "08_cycles": "cycles",
     "09_quadratic_regression": "quadratic",
+    "10_minibatches": "minibatch",
+    "11_sampling": "sampling",
 }
 
 

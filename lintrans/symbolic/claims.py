@@ -26,6 +26,9 @@ FAMILIES = (
     "cycles",
     "schedules",
     "variants",
+    "minibatch",
+    "sampling",
+    "switching",
     "many_modes",
     "quadratic",
 )
