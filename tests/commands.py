@@ -31,11 +31,18 @@ PLANE = {
     "dimension": ["--mu", "0.5", "--finest", "7", "--n-events", "200", "--quiet"],
     "density": ["--mu", "0.5", "--n-orbits", "500", "--n-bins", "5"],
 }
+TABLE = [str(lt.example_data()), "--target", "progression", "--features", "bmi", "--center"]
+TABLE += ["--n-prompts", "20", "--context-length", "8", "--n-steps", "20", "--n-trajectories", "8"]
+BATCHES = {
+    "minibatch": [*TABLE, "--step-sizes", "0.1:1:3", "--batch-sizes", "1,4", "--batch-size", "4", "--quiet"],
+    "escapes": [*TABLE, "--step-size", "0.3", "--quiet"],
+}
 ON_DATA = {**SINGLE, "thresholds": [], **SWEEPS}
 WRITING = {
     "orbit": [*DATA, *SINGLE["orbit"]],
     "exponents": [*DATA, *SINGLE["exponents"]],
     **PLANE,
+    **BATCHES,
     "verify": [*DATA, *SINGLE["verify"]],
     "basin": [*SINGLE["basin"], "--quiet"],
     **{name: [*words, "--quiet"] for name, words in SWEEPS.items()},

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from problems import OF_THE_PLANE
+from problems import OF_BATCHES, OF_THE_PLANE
 
 import lintrans as lt
 from lintrans import plotting
@@ -52,6 +52,7 @@ MAKERS = {
     "basin in modes": lambda: lt.basin_map(1.3, a=WINDOW, b=WINDOW),
     "basin beyond crisis": lambda: lt.basin_map(1.8, u=WINDOW, v=WINDOW),
     **OF_THE_PLANE,
+    **OF_BATCHES,
     "orbit": lambda: lt.orbit(1.1, 0.4, 0.3, n_steps=40),
     "verification": verification,
 }
@@ -127,6 +128,7 @@ def lightness(color):
     return 116 * np.cbrt(luminance) - 16 if luminance > 0.008856 else 903.3 * luminance
 
 
+OF_ONE_RUN = ("orbit", "verification", "basin_map", "escape_times", "batch_verification")
 OF_ONE_MU = {
     "cycles": ["factor $u$", "factor $v$"],
     "boundary_dimension": ["side of the box", "units of $u$", "$N$"],
@@ -182,9 +184,10 @@ def test_variables_of_a_bifurcation_diagram(name, variable):
 def test_figures_are_one_column_wide_and_leave_pyplot_alone():
     before = dict(pyplot.rcParams)
     before.pop("backend")  # chosen when first read
+    figures = pyplot.get_fignums()  # other tests may have left some
     for name in MAKERS:
         assert drawn(name).get_size_inches()[0] == 3.5
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == figures
     assert {name: pyplot.rcParams[name] for name in before} == before
 
 
@@ -195,9 +198,13 @@ def test_figures_are_one_column_wide_and_leave_pyplot_alone():
 def test_axes_are_labelled_with_their_symbols(name):
     figure, result = drawn(name), made(name)
     assert all(axes.get_ylabel() for axes in figure.axes)
-    assert figure.axes[0 if result.kind == "basin_map" else -1].get_xlabel()  # no colour bar has one
+    assert figure.axes[
+        0 if result.kind in ("basin_map", "risk_map") else -1
+    ].get_xlabel()  # no colour bar has one
     found = " ".join(labels(figure))
-    if result.kind in ("orbit", "verification", "basin_map"):
+    if result.kind == "risk_map":
+        assert "risk of leaving" in found and "batch size $B$" in found
+    elif result.kind in OF_ONE_RUN:
         assert rf"$\mu={result.settings['mu']:.6g}$" in figure.axes[0].get_title()
         assert "gradient descent step" in found or "of the start" in found
     elif result.kind in OF_ONE_MU:

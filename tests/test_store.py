@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from problems import OF_THE_PLANE
+from problems import OF_BATCHES, OF_THE_PLANE
 
 import lintrans as lt
 from lintrans import store
@@ -48,6 +48,7 @@ MAKERS = {
     ),
     "basin in modes": lambda: lt.basin_map(1.3, a=[0.0, 0.5], b=[0.1, 3.0]),
     **OF_THE_PLANE,
+    **OF_BATCHES,
     "one cell": lambda: lt.phase_diagram([1.1], **SMALL),
     "verification": verification,
     "verification that overflows": lambda: verification(40.0),

@@ -97,11 +97,11 @@ class Weights:
     scale: Annotated[float, typer.Option(help="Standard deviation of W times sqrt(d).")] = 0.1
     seed: Annotated[int, typer.Option(help="Seed of the random W.")] = 0
 
-    def draw(self, prompt: Prompt) -> TwoFactorWeights:
-        """Return the initial weights for a prompt."""
+    def draw(self, d: int) -> TwoFactorWeights:
+        """Return the initial weights for d features."""
         from lintrans.transformer import initial_weights
 
-        return initial_weights(prompt.d, value=self.value, scale=self.scale, seed=self.seed)
+        return initial_weights(d, value=self.value, scale=self.scale, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class Axis:
             else parse_positive_range("--mu", self.mu or ALL_MUS)
         )
         if start is None:
-            drawn = weights.draw(prompt)
+            drawn = weights.draw(prompt.d)
             u, v = mode.project(drawn.value, drawn.key_query)
             start = (float(u), float(v))
         return {"mus": mus, "start": start, "unit_step_size": unit}
@@ -288,7 +288,7 @@ def parse_range(name: str, text: str) -> NDArray[np.float64]:
     if len(parts) != 3:
         raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
     start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
-    n = count(f"{name} count", _whole(parts[2]), minimum=2, maximum=MAX_RANGE)
+    n = count(f"{name} count", whole(parts[2]), minimum=2, maximum=MAX_RANGE)
     if start == stop:
         raise InputError(f"{name} must have two different ends, got {text}; write {parts[0]} for one value")
     if start > stop:
@@ -322,11 +322,11 @@ def parse_slice(name: str, text: str) -> slice:
     parts = text.split(":")
     if len(parts) != 2:
         raise InputError(f"{name} must be start:stop, got {text!r}; as in 0:64")
-    start, stop = (count(f"{name} row", _whole(part), minimum=0) for part in parts)
+    start, stop = (count(f"{name} row", whole(part), minimum=0) for part in parts)
     return slice(start, stop)
 
 
-def _whole(text: str) -> int | str:
+def whole(text: str) -> int | str:
     """Return the integer a text spells, or the text for the check that will refuse it."""
     try:
         return int(text)
@@ -341,6 +341,6 @@ def normal_form(
     from lintrans.reduction import Mode, reduce
 
     prompt = problem.prompt()
-    drawn = weights.draw(prompt)
+    drawn = weights.draw(prompt.d)
     eta = step.eta(Mode.of(prompt))
     return prompt, drawn, reduce(prompt, step_size=eta, value=drawn.value, key_query=drawn.key_query)

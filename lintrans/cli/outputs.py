@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lintrans.cli.answers import progress, say
-from lintrans.cli.options import Files, Problem, Weights
+from lintrans.cli.options import Files, Weights
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from lintrans.executors import Executor
     from lintrans.results import Result
     from lintrans.sweeps import Sweep
+
+    class Data(Protocol):
+        """A group of options that says where the data came from."""
+
+        def settings(self) -> dict[str, Any]:
+            """Return the options as plain values."""
+            ...
 
 
 def sweep_files(files: Files, stem: str, *, json: bool) -> Files:
@@ -46,7 +55,7 @@ def check_differ(data: Path, figure: Path) -> None:
         raise InputError(f"result and figure must be two files, got {data} for both; end the result in .h5")
 
 
-def write(result: Result, files: Files, problem: Problem, weights: Weights | None = None) -> dict[str, str]:
+def write(result: Result, files: Files, problem: Data, weights: Weights | None = None) -> dict[str, str]:
     """Save and draw what was asked for; returns the names of the files."""
     from dataclasses import replace
 
@@ -63,7 +72,7 @@ def write(result: Result, files: Files, problem: Problem, weights: Weights | Non
 def run(
     sweep: Sweep,
     files: Files,
-    problem: Problem,
+    problem: Data,
     weights: Weights | None,
     executor: Executor,
     *,
@@ -92,7 +101,7 @@ def draw(result: Result, files: Files) -> dict[str, str]:
     return {"figure": str(files.figure)}
 
 
-def _context(problem: Problem, weights: Weights | None) -> dict[str, Any]:
+def _context(problem: Data, weights: Weights | None) -> dict[str, Any]:
     """Settings that say where mu and the start came from."""
     source = problem.settings()
     if source and weights is not None:

@@ -21,9 +21,13 @@ from lintrans.densities import InvariantDensity
 from lintrans.dimension import BoundaryDimension
 from lintrans.errors import InputError
 from lintrans.exponents import LyapunovExponents
+from lintrans.minibatch.escapes import EscapeTimes
+from lintrans.minibatch.risk import RiskMap
+from lintrans.minibatch.verification import BatchVerification
 from lintrans.orbits import BifurcationDiagram, Orbit
 from lintrans.phase import PhaseDiagram
 from lintrans.plotting.basins import draw_basin_map
+from lintrans.plotting.batches import draw_batch_verification, draw_escape_times, draw_risk_map
 from lintrans.plotting.cycles import draw_branches, draw_cycles
 from lintrans.plotting.diagrams import draw_bifurcation, draw_lyapunov, draw_phase_diagram
 from lintrans.plotting.dimension import draw_dimension
@@ -48,7 +52,7 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
     variable
         Of a bifurcation diagram: "uv" (default), "a" or "loss". Of a basin map: "regime", "steps",
         "sharpness" (default below mu = 1) or "branch" (default up to crisis). Of branches of cycles: "uv"
-        (default) or "a".
+        (default) or "a". Of a map of risks: "left" (default) or "diverged".
 
     Raises
     ------
@@ -60,8 +64,8 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
         raise InputError(f"result must be of a kind with a figure, got {result.kind}; see plotting.plot")
     if variable is not None and result.kind not in _WITH_VARIABLES:
         raise InputError(
-            f"variable needs a bifurcation diagram, a basin map or branches of cycles, got {variable!r} for "
-            f"{result.kind}; leave it out"
+            f"variable needs a bifurcation diagram, a basin map, branches of cycles or a map of risks, got "
+            f"{variable!r} for {result.kind}; leave it out"
         )
     with rc_context(STYLE):
         return draw(result) if variable is None else draw(result, variable)
@@ -103,5 +107,8 @@ _DRAW: dict[str, Callable[..., Figure]] = {
     InvariantDensity.kind: draw_density,
     Orbit.kind: draw_orbit,
     Verification.kind: draw_verification,
+    EscapeTimes.kind: draw_escape_times,
+    RiskMap.kind: draw_risk_map,
+    BatchVerification.kind: draw_batch_verification,
 }
-_WITH_VARIABLES = (BifurcationDiagram.kind, BasinMap.kind, CycleBranches.kind)
+_WITH_VARIABLES = (BifurcationDiagram.kind, BasinMap.kind, CycleBranches.kind, RiskMap.kind)

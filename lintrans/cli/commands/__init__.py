@@ -1,3 +1,3 @@
 """The commands, by what they are asked about; importing them registers them, in the order of the help."""
 
-from lintrans.cli.commands import one_run, sweeps, plane, theory, files  # noqa: F401, I001
+from lintrans.cli.commands import one_run, sweeps, plane, batches, theory, files  # noqa: F401, I001

@@ -15,7 +15,7 @@ from lintrans.cli.options import Json
 
 VARIABLES = (
     "Of a bifurcation diagram: uv, a or loss; of a basin map: regime, steps, sharpness or branch; "
-    "of branches of cycles: uv or a."
+    "of branches of cycles: uv or a; of a map of risks: left or diverged."
 )
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 file written by lintrans.")]
 

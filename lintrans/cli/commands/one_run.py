@@ -55,7 +55,7 @@ def thresholds(problem: Problem, weights: Weights, json: Json = False) -> None:
 
     prompt = problem.prompt()
     mode, rates = Mode.of(prompt), critical_step_sizes(prompt)
-    drawn = weights.draw(prompt)
+    drawn = weights.draw(prompt.d)
     u, v = mode.project(drawn.value, drawn.key_query)
     mu = float(critical_mu(u, v))
     bounded = {"u": float(u), "v": float(v), "mu_bounded": mu, "step_size_bounded": mu * mode.unit_step_size}

@@ -1,0 +1,124 @@
+"""The commands on mini-batches: what they answer, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from commands import BATCHES, TABLE
+
+import lintrans as lt
+from lintrans.minibatch import Population, escape_times, prompts_from_csv
+
+MAP = ["--step-sizes", "0.0001:0.002:3", "--batch-sizes", "1,8", "--batch-size", "4"]
+BMI = [*TABLE, "--standardize"]
+
+
+@pytest.fixture
+def numbers(folder):
+    rng = np.random.default_rng(0)
+    moments = np.exp(0.2 * rng.standard_normal(30))
+    np.savez(folder / "prompts.npz", moments=moments, labels=2 * moments)
+    return "prompts.npz"
+
+
+def test_minibatch_answers_with_intervals(answer, folder):
+    found = answer("minibatch", *BMI, *MAP, "--step-size", "0.001", "--trainings", "3", "--risk", "0.2")
+    assert found["n_prompts"] == 20 and found["leakage"] == 0
+    for event in ("left", "diverged"):
+        assert found["risk"][event]["low"] <= found["risk"][event]["value"] <= found["risk"][event]["high"]
+    assert set(found["largest_step_size"]) == set(found["batch_size_needed"]) == {"value", "low", "high"}
+    assert found["trained"]["n_alike"] == 3 and found["trained"]["max_commutation_error"] < 1e-13
+    saved = lt.load(folder / "minibatch.h5")
+    assert saved.batch_size.tolist() == [1, 4, 8] and 0.001 in saved.step_size
+    assert saved.settings["problem"]["context_length"] == 8
+    assert found["critical_step_size"] == pytest.approx(saved.critical_step_size)
+
+
+def test_the_answer_for_a_person_names_what_was_asked(run, folder):
+    code, out, _ = run("minibatch", *BMI, *MAP, "--step-size", "0.001", "--event", "diverged")
+    assert code == 0
+    for words in ("full batch", "risk: left", "risk: diverged", "largest learning rate", "batch size needed"):
+        assert words in out
+    assert "training diverges" in out and "minibatch.png" in out
+
+
+def test_escapes_are_those_of_the_library(answer, folder):
+    found = answer("escapes", *BMI, "--step-size", "0.001", "--batch-size", "4", "--value", "0.3")
+    prompts = prompts_from_csv(
+        lt.example_data(),
+        target="progression",
+        features=["bmi"],
+        context_length=8,
+        n_prompts=20,
+        standardize=True,
+        center=True,
+    )
+    population = Population.from_prompts(prompts)
+    weights = lt.initial_weights(1, value=0.3, scale=0.1, seed=0)
+    start = population.project_weights(weights.value, weights.key_query)
+    expected = escape_times(
+        population, population.mu(0.001), *start, batch_size=4, n_steps=20, n_trajectories=8
+    )
+    assert found["risk"] == expected.summary() and found["mu"] == pytest.approx(population.mu(0.001))
+    assert np.array_equal(lt.load(folder / "escapes.h5").left, expected.left)
+
+
+def test_numbers_in_an_archive_are_prompts_of_one_feature(answer, numbers):
+    found = answer("minibatch", numbers, *MAP, "--n-trajectories", "8", "--n-steps", "20")
+    assert found["interpolates"] and found["n_prompts"] == 30 and "risk" not in found
+
+
+def test_a_leak_is_named(run, folder):
+    table = [word for word in TABLE if word not in ("--features", "bmi")]
+    code, out, _ = run("minibatch", *table, *MAP, "--standardize")
+    assert code == 0 and "leakage" in out and "beside the mode: rates come out too large" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "needles"),
+    [
+        (["--risk", "0"], ["risk", "between 0 and 1", "got 0"]),
+        (["--event", "lost"], ["event", "left, diverged", "'lost'"]),
+        (["--trainings", "2"], ["--trainings", "--step-size"]),
+        (["--batch-sizes", "1,x"], ["--batch-sizes", "'x'"]),
+        (["--batch-size", "0"], ["batch", "got 0"]),
+        (["--step-size", "-1"], ["step-size", "positive"]),
+        (["--sampling", "random"], ["sampling", "'random'"]),
+        (["--context-length", "500"], ["context_length", "500"]),
+        (["--features", "nothing"], ["features", "'nothing'"]),
+        (["--target", ""], ["--target", "CSV"]),
+    ],
+)
+def test_bad_words_are_refused_before_any_work(refused, words, needles):
+    refused("minibatch", *TABLE, *words, needles=needles)
+
+
+def test_trainings_need_a_table(refused, numbers):
+    words = ["--step-size", "0.1", "--trainings", "2", "--n-trajectories", "8", "--n-steps", "9"]
+    refused("minibatch", numbers, *MAP, *words, needles=["--trainings", "table"])
+
+
+def test_an_archive_without_the_keys_is_refused(refused, folder):
+    np.savez(folder / "other.npz", moments=[1.0])
+    refused("minibatch", "other.npz", needles=["other.npz", "moments, labels", "no 'labels'"])
+
+
+def test_a_map_goes_on_after_a_stop(run, folder, monkeypatch):
+    from lintrans.minibatch.risk import RiskSweep
+
+    whole, words = RiskSweep.compute, [*BATCHES["minibatch"]]
+    calls = []
+
+    def interrupted(self, *place):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return whole(self, *place)
+
+    monkeypatch.setattr(RiskSweep, "compute", interrupted)
+    code, _, err = run("minibatch", *words, "--output", "a.h5", "--n-workers", "1")
+    assert code == 130 and "lintrans resume" in err
+    monkeypatch.setattr(RiskSweep, "compute", whole)
+    assert run("resume", "a.h5", "--quiet")[0] == 0
+    assert run("minibatch", *words, "--output", "b.h5")[0] == 0
+    assert (folder / "a.h5").read_bytes() == (folder / "b.h5").read_bytes()
