@@ -253,6 +253,7 @@ def draw(config, curve, per_step, medians):
     for ax, letter in zip((above, middle, below), "abc", strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=8)
     figure.savefig(HERE / "bubbling.png", dpi=220)
+    plt.close(figure)
     print("wrote bubbling.png")
 
 

@@ -130,6 +130,7 @@ def draw(config):
     ax.set(xlabel=r"effective step size $\mu$", ylabel=ERROR, ylim=(0, None))
     ax.legend(fontsize=9, loc="lower left")
     figure.savefig(HERE / "averages.png", dpi=110)
+    plt.close(figure)
     print("wrote averages.png")
 
 

@@ -64,6 +64,7 @@ def draw(prompt, config):
     axes[0].set_ylabel(r"loss, in units of $y_q^2$")
     axes[1].legend(fontsize=9, loc="lower right", title="schedule")
     figure.savefig(HERE / "schedules.png", dpi=110)
+    plt.close(figure)
     print(f"wrote {(HERE / 'schedules.png').name}")
 
 

@@ -99,6 +99,7 @@ def draw(many, config):
     axes[1, 0].legend(fontsize=8, loc="lower left")
     axes[0, 1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     figure.savefig(HERE / "spectrum.png", dpi=110)
+    plt.close(figure)
     print(f"\nwrote {(HERE / 'spectrum.png').name}")
 
 

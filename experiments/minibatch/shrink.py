@@ -1,0 +1,98 @@
+"""How the critical step size of the full batch shrinks with the batch size: measured, and certified."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from checks import CONFIG
+
+from lintrans import normal_form
+from lintrans.minibatch import Limit, Population, geometry, refine_step_size, risk_map
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+START = 1.5, 0.6
+RISK, N_STEPS = 0.1, 1000
+SIZES = [4**i for i in range(6)]
+POPULATIONS = {
+    "interpolating": Population.sampled(500, spread=0.4, noise=0.0, seed=6),
+    "label noise": Population.sampled(500, spread=0.0, noise=0.5, seed=6),
+    "both": Population.sampled(500, spread=0.4, noise=0.5, seed=6),
+}
+
+
+class Shrunk(NamedTuple):
+    """Critical step sizes of one batch size over the full batch's; NaN where there is no certificate."""
+
+    size: int
+    measured: Limit
+    certified: float
+
+
+def shrinkage(population: Population, sizes: list[int], n_trajectories: int) -> list[Shrunk]:
+    """Largest step size with a risk of 10 % of leaving the ellipse in 1,000 steps, by batch size."""
+    critical = float(normal_form.critical_mu(*START)) * population.unit_step_size
+    found = []
+    for size in sizes:
+        coarse = risk_map(
+            population,
+            np.geomspace(0.02, 1.02, 33) * critical,
+            [size],
+            *START,
+            n_steps=N_STEPS,
+            n_trajectories=n_trajectories // 10,
+            seed=CONFIG["seed"],
+        )
+        limit = refine_step_size(coarse, size, RISK, n_trajectories=n_trajectories)
+        certified = np.nan
+        if population.interpolates:
+            asked = {"batch_size": size, "n_steps": N_STEPS, "risk": RISK}
+            certified = geometry.certified_step_size(population, *START, **asked) / critical
+        found.append(Shrunk(size, Limit(*(x / critical for x in limit)), certified))
+    return found
+
+
+def slope(rows: list[Shrunk]) -> tuple[float, float]:
+    """Power of the batch size in mu_c / mu - 1, over the larger batches, with its error; NaN from too few."""
+    rows = [row for row in rows if row.size >= 16 and max(row.measured) < 0.99]
+    if len(rows) < 3:
+        return math.nan, math.nan
+    x = np.log([row.size for row in rows])
+    y = np.log([1 / row.measured.value - 1 for row in rows])
+    ends = np.array([[np.log(1 / end - 1) for end in row.measured[1:]] for row in rows])
+    error = np.abs(ends[:, 0] - ends[:, 1]) / 4  # an interval is four standard errors wide
+    fit, covariance = np.polyfit(x, y, 1, w=1 / error, cov="unscaled")
+    scatter = max(1.0, float(np.mean(((y - np.polyval(fit, x)) / error) ** 2) * x.size / (x.size - 2)))
+    return float(fit[0]), float(np.sqrt(covariance[0, 0] * scatter))
+
+
+def report(output: Path, *, n_trajectories: int) -> None:
+    """Print the table of every population, and draw them."""
+    figure, axes = plt.subplots(figsize=(3.5, 2.8), layout="constrained")
+    for (name, population), style in zip(POPULATIONS.items(), ("-", "--", ":"), strict=True):
+        rows = shrinkage(population, SIZES, n_trajectories)
+        power, error = slope(rows)
+        print(f"{name}: mu_c / mu - 1 falls like B^({power:.3f} +- {error:.3f}) from B = 16 on")
+        for row in rows:
+            low, high = row.measured[1:]
+            measured = f"{row.measured.value:.4f} ({low:.4f} to {high:.4f})"
+            print(f"  B = {row.size:<5} {measured}  certified {row.certified:.4f}")
+        values = np.array([row.measured for row in rows])
+        bars = np.abs(values[:, 1:].T - values[:, 0])
+        axes.errorbar(SIZES, values[:, 0], bars, color="k", ls=style, marker="o", ms=3, lw=0.9, label=name)
+        if population.interpolates:
+            axes.plot(SIZES, [row.certified for row in rows], color="0.55", lw=0.9, label="certified")
+    axes.axhline(1, color="0.5", lw=0.6)
+    axes.set(
+        xscale="log", yscale="log", xlabel="batch size $B$", ylabel=r"step size of risk 10 %, over $\mu_c$"
+    )
+    axes.set_yticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
+    axes.legend(fontsize=6, frameon=False)
+    figure.savefig(output, dpi=300)
+    plt.close(figure)
+    print(f"wrote {output.name}")
