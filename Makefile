@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --query 64 --standardize --center
 
+TABLE := lintrans/data/diabetes.csv --target progression --features bmi --standardize --center --n-prompts 2000
+
 .PHONY: demo test lint docs figures clean
 
 demo: .venv/installed
@@ -46,6 +48,8 @@ figures: .venv/installed
 	$(BIN)/lintrans continue --mu 0.8:2.02:123 --period 4 --output demo/continuation.h5 --figure docs/figures/continuation.png --force
 	$(BIN)/lintrans exponents --mu 1.9 --start 0.4,0.3 --output demo/exponents.h5 --figure docs/figures/exponents.png --force
 	$(BIN)/lintrans density --mu 2 --output demo/density.h5 --figure docs/figures/density.png --force
+	$(BIN)/lintrans minibatch $(TABLE) --step-size 3e-4 --batch-size 32 --output demo/minibatch.h5 --figure docs/figures/minibatch.png --force
+	$(BIN)/lintrans escapes $(TABLE) --step-size 3e-4 --batch-size 16 --output demo/escapes.h5 --figure docs/figures/escapes.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
 	$(BIN)/python docs/draw_house.py

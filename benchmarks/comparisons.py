@@ -1,5 +1,7 @@
 """Comparisons of kernels, in this process. Each is a function without arguments that returns rows."""
 
+import functools
+
 import native
 import numpy as np
 import peer_process
@@ -10,6 +12,8 @@ from report import limit_row, row
 
 import lintrans as lt
 from lintrans import kernels, sweeps
+from lintrans.minibatch import Population
+from lintrans.minibatch.escapes import walk
 from lintrans.regimes import Regime
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
@@ -19,6 +23,13 @@ ESCAPE = "escape exit", (-1.0, False, NO_ENDS)  # and what `kernels.fates` is to
 CONVERGENCE = "escape and convergence exit", (np.inf, False, NO_ENDS)
 ELLIPSE = "escape exit and ellipse", (-1.0, True, NO_ENDS)
 SECONDS_BESIDE_PEERS = 0.2
+BATCH_ROUNDS = 3
+PROMPTS = Population.sampled(1000, spread=0.1, noise=0.0, seed=0).for_kernels()
+BATCH_CASES = {  # batch size, trajectories, sampling
+    "with_replacement": (1, 10**6, "with-replacement"),
+    "larger_batches": (16, 10**5, "with-replacement"),
+    "in_epochs": (16, 5 * 10**4, "epochs"),
+}
 LIMIT_ROUNDS, PEER_ROUNDS, THREAD_ROUNDS = 31, 7, 31
 
 
@@ -215,6 +226,36 @@ def evidence():
     cost = {"n_steps": n_steps, "n_multiply_adds": PLANE}
     work = "full regime evidence"
     return [limit_row(work, times["kernel"], times["peak"], **cost, target=0.15)]
+
+
+def random_map():
+    """A million trajectories of 3,000 steps: of the random map in three ways, and of the full batch."""
+    times = interleave(
+        BATCH_ROUNDS,
+        **{name: timed(functools.partial(_walk_batches, *case)) for name, case in BATCH_CASES.items()},
+        full=timed(lambda: kernels.advance(*(np.full(10**6, x) for x in (0.5, 0.6, 0.3)), 3000)),
+    )
+    rows = []
+    for name, (size, n, _) in BATCH_CASES.items():
+        beside = times["full"] * (n / 10**6)
+        work = f"{n:,} x 3,000 steps, {name.replace('_', ' ')}, B = {size}"
+        rows.append(row(work, times[name], "the full batch", beside, n_steps=3000 * n))
+    one, two = (threaded(_walk_part, 10**6, n_threads) for n_threads in (1, 2))
+    threads = interleave(BATCH_ROUNDS, one=one, two=two)
+    work = "10^6 x 3,000 steps, two threads"
+    return [*rows, row(work, threads["two"], "one thread", threads["one"], n_steps=3 * 10**9)]
+
+
+def _walk_batches(size, n, sampling, first=0):
+    """Trajectories that do not leave, of prompts that share their minimum."""
+    start = (np.full(n, x) for x in (0.5, 0.6, 0.3))
+    how = {"batch_size": size, "sampling": sampling, "seed": 1, "first": first, "n_steps": 3000}
+    events, _ = walk(PROMPTS, *start, **how)
+    assert (events < 0).all()
+
+
+def _walk_part(part):
+    _walk_batches(1, part.stop - part.start, "with-replacement", part.start)
 
 
 def threads_of_the_machine():

@@ -1,6 +1,6 @@
 """Measure all comparisons, or the parts named; write results.json and the table of docs/performance.md.
 
-python benchmarks/run.py [limit] [peers] [basins] [evidence] [threads] [startup] [growth]
+python benchmarks/run.py [limit] [peers] [basins] [evidence] [minibatch] [threads] [startup] [growth]
 """
 
 import sys
@@ -20,6 +20,7 @@ PARTS = {
     ],
     "basins": [comparisons.basin_maps_large, comparisons.basin_maps],
     "evidence": [comparisons.evidence],
+    "minibatch": [comparisons.random_map],
     "threads": [
         comparisons.threads_of_the_machine,
         comparisons.threads_iterating,
