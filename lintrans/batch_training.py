@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import MAX_HISTORY_BYTES, InputError, check_history, positive
+from lintrans.errors import MAX_HISTORY_BYTES, InputError, check_history, positive, step_schedule
 from lintrans.prompt import Prompt
 from lintrans.transformer import AnyWeights, Array, Problem, embedding
 
@@ -104,7 +104,12 @@ class Problems:
 
 
 def train_on_batches(
-    prompts: Sequence[Prompt] | Problems, weights: AnyWeights, batches: ArrayLike, *, step_size: float
+    prompts: Sequence[Prompt] | Problems,
+    weights: AnyWeights,
+    batches: ArrayLike,
+    *,
+    step_size: float,
+    schedule: ArrayLike | None = None,
 ) -> BatchRun:
     """Run mini-batch gradient descent on given batches.
 
@@ -120,6 +125,8 @@ def train_on_batches(
         Prompts of each batch, by their numbers from 0.
     step_size : float
         The learning rate eta > 0 of the loss with the 1/2.
+    schedule : (S,) array, optional
+        Step t has the learning rate ``step_size * schedule[t]``, not negative; the last goes on for ever.
 
     Raises
     ------
@@ -138,6 +145,7 @@ def train_on_batches(
     """
     problems = prompts if isinstance(prompts, Problems) else Problems(prompts, weights)
     eta, chosen = positive("step_size", step_size), _batches(batches, problems.labels.size)
+    relative = np.ones(1) if schedule is None else step_schedule(schedule)
     theta = weights.to_vector()
     check_history(len(chosen), theta.size)
     history, losses = np.empty((len(chosen) + 1, theta.size)), np.empty(len(chosen))
@@ -146,7 +154,7 @@ def train_on_batches(
         predicted, slope = problems.evaluate(theta, batch)
         with np.errstate(all="ignore"):
             losses[t] = np.mean((predicted - problems.labels[batch]) ** 2) / 2
-            theta = theta - eta * slope
+            theta = theta - eta * relative[min(t, relative.size - 1)] * slope
         if not np.isfinite(theta).all():
             return BatchRun(history[: t + 1].copy(), losses[:t].copy(), t, True, eta)
         history[t + 1] = theta

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 MAX_COUNT = 10**9
 MAX_HISTORY_BYTES = 2**30  # of a training run
+MAX_SCHEDULE = 10**6  # step sizes
 MAX_SHOWN = 60  # characters of a value in a message
 
 
@@ -134,6 +135,26 @@ def increasing(name: str, value: ArrayLike) -> NDArray[np.float64]:
             f"pass np.unique({name})"
         )
     return array
+
+
+def step_schedule(value: ArrayLike, *, largest: float = math.inf) -> NDArray[np.float64]:
+    """Return relative step sizes, by step, as a vector of their own: not empty, from 0 to ``largest``."""
+    relative = finite_array("schedule", value, 1).copy()
+    if relative.size == 0:
+        raise InputError("schedule must not be empty, got 0 values; omit it for a constant step size")
+    count("the length of schedule", relative.size, maximum=MAX_SCHEDULE)
+    for is_bad, rule, remedy in (
+        (relative < 0, "must be at least 0", "pass 0 to rest for a step"),
+        (
+            relative > largest,
+            f"must be at most {largest:g}",
+            "raise the step size and divide by the largest",
+        ),
+    ):
+        if is_bad.any():
+            i = int(np.argmax(is_bad))
+            raise InputError(f"schedule {rule}, got schedule[{i}]={relative[i]:g}; {remedy}")
+    return relative
 
 
 def short(value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, check_history, count, finite, finite_array, positive
+from lintrans.errors import InputError, check_history, count, finite, positive, step_schedule
 from lintrans.prompt import Prompt
 from lintrans.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
 
@@ -312,7 +312,7 @@ class _Rule(NamedTuple):
         beta = finite("momentum", momentum)
         if not 0 <= beta < 1:
             raise InputError(f"momentum must be at least 0 and below 1, got {beta}; pass 0 for none, or 0.9")
-        return _Rule(eta, decay, beta, None if schedule is None else _relative_steps(schedule))
+        return _Rule(eta, decay, beta, None if schedule is None else step_schedule(schedule))
 
     def next(self, t: int, theta: Array, previous: Array, slope: Array) -> Array:
         """Return the weights after step t. An option at 0 is left out: to add 0 may turn -0 into 0."""
@@ -323,20 +323,6 @@ class _Rule(NamedTuple):
             slope = slope + self.weight_decay * theta
         stepped = theta - eta * slope
         return stepped + self.momentum * (theta - previous) if self.momentum else stepped
-
-
-def _relative_steps(schedule: ArrayLike) -> FloatArray:
-    """Return a schedule as a vector of its own, not empty, finite and not negative."""
-    relative = finite_array("schedule", schedule, 1).copy()
-    if relative.size == 0:
-        raise InputError("schedule must not be empty, got 0 values; omit it for a constant step size")
-    negative = np.flatnonzero(relative < 0)
-    if negative.size:
-        i = int(negative[0])
-        raise InputError(
-            f"schedule must be at least 0, got schedule[{i}]={relative[i]:g}; pass 0 to rest for a step"
-        )
-    return relative
 
 
 def _descend(

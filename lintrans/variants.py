@@ -21,9 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lintrans import kernels
-from lintrans.errors import InputError, count, finite, finite_array
-
-MAX_SCHEDULE = 10**6
+from lintrans.errors import InputError, finite, step_schedule
 
 
 class Variant(NamedTuple):
@@ -61,11 +59,7 @@ def checked(variant: Variant | None) -> Variant | None:
         raise InputError(f"weight_decay must not be negative, got {decay:g}; pass 0 or more")
     if not 0 <= momentum < 1:
         raise InputError(f"momentum must lie between 0 and 1, below 1, got {momentum:g}; as in 0.9")
-    scales = finite_array("schedule", schedule, 1)
-    count("the length of schedule", scales.size, maximum=MAX_SCHEDULE)
-    if (scales < 0).any():
-        raise InputError(f"schedule must not be negative, got {scales.min():g}; pass factors of mu")
-    found = Variant(decay, momentum, tuple(scales.tolist()))
+    found = Variant(decay, momentum, tuple(step_schedule(schedule).tolist()))
     return None if found == Variant() else found
 
 

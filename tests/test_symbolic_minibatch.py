@@ -56,6 +56,9 @@ CONTROLS = {
     "minibatch.drift, a biased curvature": lambda: minibatch.level_drifts_outward(
         MOMENTS | {(1, 0): 1 + var_a}
     ),
+    "minibatch.schedule, noise of a full step": lambda: minibatch.smaller_steps_calm_the_drift(
+        lambda kappa, sigma: sigma
+    ),
     "minibatch.crossing": lambda: minibatch.one_step_crosses(both_roots_moved),
     "minibatch.ellipse, curvature dropped": lambda: minibatch.ellipse_of_a_batch(ellipse_of_the_target_alone),
     "minibatch.certificate, mean curvature": lambda: minibatch.interpolating_batches_are_certified(

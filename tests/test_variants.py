@@ -206,7 +206,7 @@ def test_regimes_of_a_variant_are_not_guessed():
         (Variant(momentum=1.0), ("momentum", "below 1", "1")),
         (Variant(momentum=-0.1), ("momentum", "-0.1")),
         (Variant(schedule=()), ("schedule", "0")),
-        (Variant(schedule=(1.0, -0.5)), ("schedule", "negative", "-0.5")),
+        (Variant(schedule=(1.0, -0.5)), ("schedule", "at least 0", "-0.5")),
         (Variant(schedule=(1.0, np.inf)), ("schedule", "finite", "inf")),
     ],
 )

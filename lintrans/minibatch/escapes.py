@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lintrans import normal_form
 from lintrans.errors import InputError, count, finite, positive
@@ -20,7 +20,13 @@ from lintrans.executors import Threads
 from lintrans.minibatch import kernels
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import CONFIDENCE, Proportion, intervals, proportion
-from lintrans.minibatch.sampling import SAMPLINGS, check_batch_size, check_seed
+from lintrans.minibatch.sampling import (
+    SAMPLINGS,
+    check_batch_size,
+    check_schedule,
+    check_seed,
+    schedule_settings,
+)
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
 
@@ -114,6 +120,7 @@ def escape_times(
     n_steps: int = N_STEPS,
     n_trajectories: int = N_TRAJECTORIES,
     seed: int = 0,
+    schedule: ArrayLike | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> EscapeTimes:
@@ -137,6 +144,9 @@ def escape_times(
         Errors fall like its inverse root: 10,000 tell a probability of 1 % to 0.2 %.
     seed
         Of the batches. Trajectory i is the same in a run of any size, on any number of threads.
+    schedule
+        Step sizes over mu, by step, from 0 to 1; the last goes on. The ellipse stays that of mu: full-batch
+        training does not leave it under any schedule (claim schedules.certificate).
     n_threads, progress
         As in `lintrans.regimes.gather_evidence`.
 
@@ -169,6 +179,7 @@ def escape_times(
         n_steps=n_steps,
         n_trajectories=n_trajectories,
         seed=seed,
+        schedule=schedule,
     )
     check_memory("the trajectories", sweep.n_bytes)
     result: EscapeTimes = compute(sweep, executor=Threads(n_threads), progress=progress)
@@ -186,6 +197,7 @@ def escape_sweep(
     n_steps: int = N_STEPS,
     n_trajectories: int = N_TRAJECTORIES,
     seed: int = 0,
+    schedule: ArrayLike | None = None,
 ) -> EscapeSweep:
     """Check the arguments of `escape_times`, and leave the work for `lintrans.sweeps`."""
     return EscapeSweep(
@@ -199,6 +211,7 @@ def escape_sweep(
         n_steps=count("n_steps", n_steps, maximum=2**31 - 1),
         n_trajectories=count("n_trajectories", n_trajectories),
         seed=check_seed(seed),
+        schedule=check_schedule(schedule),
     )
 
 
@@ -218,6 +231,7 @@ class EscapeSweep(Sweep):
     n_steps: int
     n_trajectories: int
     seed: int
+    schedule: FloatArray | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -247,7 +261,7 @@ class EscapeSweep(Sweep):
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `escape_times`; the prompts are arrays of the result."""
         names = ("mu", "u", "v", "batch_size", "sampling", "n_steps", "n_trajectories", "seed")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | schedule_settings(self.schedule)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Trajectories that have left, and that have diverged."""
@@ -269,6 +283,7 @@ class EscapeSweep(Sweep):
             seed=self.seed,
             first=part.start,
             n_steps=self.n_steps,
+            schedule=self.schedule,
         )
         return {
             "left": events[:, kernels.LEFT].astype(np.int32),
@@ -289,6 +304,7 @@ def walk(
     seed: int,
     first: int,
     n_steps: int,
+    schedule: FloatArray | None = None,
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """Call `kernels.walk` with the ellipse of mu; from mu = 2 on only the slice |a| <= 2 at 2 is safe."""
     with np.errstate(divide="ignore"):
@@ -296,7 +312,7 @@ def walk(
     inverses = np.array([np.where(mu <= 2, 1 / (2 + mu), np.inf), across])
     code, key, start = SAMPLINGS[sampling], np.uint64(seed), np.uint64(first)
     found: tuple[NDArray[np.int64], FloatArray] = kernels.walk(
-        prompts, batch_size, code, key, start, mu, a, b, inverses, n_steps
+        prompts, batch_size, code, key, start, mu, a, b, inverses, n_steps, schedule
     )
     return found
 

@@ -39,10 +39,15 @@ def residual_variance(mu: float, r: ArrayLike, moments: Moments) -> FloatArray:
     return np.asarray(r * r * moments.curvature + 2 * mu * r * moments.both + mu * mu * moments.mismatch)
 
 
-def level_drift(mu: float, a: ArrayLike, b: ArrayLike, moments: Moments) -> FloatArray:
+def level_drift(
+    mu: float, a: ArrayLike, b: ArrayLike, moments: Moments, *, part: ArrayLike = 1.0
+) -> FloatArray:
     """Mean change of the level Q in one step: (mu r + r^2) Q + V (1 + Q). Claim minibatch.drift.
 
-    On the ellipse it is V: outwards, whatever the batch size, unless all batches move alike.
+    On the ellipse it is V: outwards, whatever the batch size, unless all batches move alike. In a step of a
+    schedule, ``part`` kappa of mu from 0 to 1, r is kappa r, V is kappa^2 V and kappa (1 - kappa) r^2 goes
+    off: smaller steps calm the drift, and turn that of interpolating batches inwards. Claim
+    minibatch.schedule.
 
     Examples
     --------
@@ -51,7 +56,9 @@ def level_drift(mu: float, a: ArrayLike, b: ArrayLike, moments: Moments) -> Floa
     0.0125
     """
     level, r = normal_form.ellipse_level(mu, a, b), normal_form.residual(mu, a, b)
-    return np.asarray((mu * r + r * r) * level + residual_variance(mu, r, moments) * (1 + level))
+    part = np.asarray(part, dtype=np.float64)
+    noise, moved = part * part * residual_variance(mu, r, moments), part * r
+    return np.asarray((mu * moved + moved * moved) * level + noise * (1 + level) - (1 - part) * moved * r)
 
 
 def crossing_range(mu: float, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:

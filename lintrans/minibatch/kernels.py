@@ -148,12 +148,17 @@ def _draw(prompts, batch_size, sampling, keys, lanes, sums):
 
 
 @_compile
-def _take_means(sums, batch_size, mu, left):
-    """Turn sums into curvature and push, both 0 after the last of the steps ``left``: there sigma = 0."""
+def _take_means(sums, batch_size, mu, left, schedule, done):
+    """Turn sums into curvature and push, both 0 after the last of the steps ``left``: there sigma = 0.
+
+    A step of a schedule has its part of both. Without one, None, the loop is compiled without it.
+    """
     share = 1.0 / batch_size
     for s in range(WINDOW):
         for j in range(BLOCK):
             moves = 1.0 if left[j] > float(s) else 0.0
+            if schedule is not None:
+                moves *= schedule[min(done[j] + s, schedule.size - 1)]
             sums[0, s, j] = moves + (moves * share) * sums[0, s, j]
             sums[1, s, j] = (moves * share) * (mu[j] * sums[1, s, j])
 
@@ -255,7 +260,7 @@ def step_each(mu, a, b, curvature, mismatch):
 
 
 @_entry
-def walk(prompts, batch_size, sampling, seed, first, mu, a, b, inverses, n_steps):
+def walk(prompts, batch_size, sampling, seed, first, mu, a, b, inverses, n_steps, schedule):
     """Trajectories ``first``, ``first`` + 1, ... of the random map, and what happens to them.
 
     Parameters
@@ -269,6 +274,8 @@ def walk(prompts, batch_size, sampling, seed, first, mu, a, b, inverses, n_steps
         1 / (2 + mu) and 1 / (2 - mu), the ellipse that a trajectory is to stay in.
     n_steps : int
         States 0 .. n_steps are looked at.
+    schedule : array or None
+        Relative step sizes, by step; the last goes on.
 
     Returns
     -------
@@ -300,7 +307,7 @@ def walk(prompts, batch_size, sampling, seed, first, mu, a, b, inverses, n_steps
             before[0, j], before[1, j], left[j] = state[3, j], state[4, j], n_steps - done[j]
             seen[_TOP, j], seen[_SQUARES, j] = -np.inf, 0.0
         _draw(prompts, batch_size, sampling, keys, lanes, batches)
-        _take_means(batches, batch_size, state[0], left)
+        _take_means(batches, batch_size, state[0], left, schedule, done)
         _walk(state[0], state[1], state[2], state[3], state[4], batches, seen)
         if _find_events(seen, inside, orbit, done, n_steps, ended) == 0:
             continue
@@ -348,7 +355,7 @@ def exponents(prompts, batch_size, sampling, seed, first, mu, a, b, n_transient,
         for n in range(0, n_transient + n_steps, WINDOW):
             products[:] = 1.0
             _draw(prompts, batch_size, sampling, keys, lanes, batches)
-            _take_means(batches, batch_size, m, left)
+            _take_means(batches, batch_size, m, left, None, None)
             _measure(m, p, q, batches, products, squares)
             for j in range(BLOCK if n >= n_transient else 0):
                 growth[0, j] += np.log(abs(products[0, j]))

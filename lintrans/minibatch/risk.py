@@ -21,7 +21,7 @@ from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import EVENTS, N_STEPS, walk
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import intervals
-from lintrans.minibatch.sampling import check_batch_size, check_seed
+from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
 
@@ -141,6 +141,7 @@ def risk_map(
     n_steps: int = N_STEPS,
     n_trajectories: int = N_TRAJECTORIES,
     seed: int = 0,
+    schedule: ArrayLike | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> RiskMap:
@@ -158,7 +159,7 @@ def risk_map(
         Start; `lintrans.minibatch.population.Population.project` gives that of weights.
     n_trajectories
         Of each cell: 1000 tell a risk of 1 % to 0.6 %.
-    sampling, n_steps, seed, n_threads, progress
+    sampling, n_steps, seed, schedule, n_threads, progress
         As in `lintrans.minibatch.escapes.escape_times`.
 
     Raises
@@ -183,6 +184,7 @@ def risk_map(
         n_steps=n_steps,
         n_trajectories=n_trajectories,
         seed=seed,
+        schedule=schedule,
     )
     check_memory("the map", sweep.n_bytes)
     result: RiskMap = compute(sweep, executor=Threads(n_threads), progress=progress)
@@ -200,6 +202,7 @@ def risk_sweep(
     n_steps: int = N_STEPS,
     n_trajectories: int = N_TRAJECTORIES,
     seed: int = 0,
+    schedule: ArrayLike | None = None,
 ) -> RiskSweep:
     """Check the arguments of `risk_map`, and leave the work for `lintrans.sweeps`."""
     etas = increasing("step_sizes", step_sizes).copy()
@@ -219,6 +222,7 @@ def risk_sweep(
         n_steps=count("n_steps", n_steps, maximum=2**31 - 1),
         n_trajectories=count("n_trajectories", n_trajectories, maximum=10**7),
         seed=check_seed(seed),
+        schedule=check_schedule(schedule),
     )
 
 
@@ -238,6 +242,7 @@ class RiskSweep(Sweep):
     n_steps: int
     n_trajectories: int
     seed: int
+    schedule: FloatArray | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -268,7 +273,7 @@ class RiskSweep(Sweep):
         """Return the arguments of `risk_map`; the prompts and axes are arrays of the result."""
         names = ("u", "v", "sampling", "n_steps", "n_trajectories", "seed")
         unit = {"mu_per_step_size": 1 / Population(self.moments, self.labels).unit_step_size}
-        return {name: getattr(self, name) for name in names} | unit
+        return {name: getattr(self, name) for name in names} | unit | schedule_settings(self.schedule)
 
     def compute(self, *place: slice) -> Arrays:
         """Counts of one cell, as the only one of a tile."""
@@ -286,6 +291,7 @@ class RiskSweep(Sweep):
             seed=self.seed,
             first=0,
             n_steps=self.n_steps,
+            schedule=self.schedule,
         )
         counts = (events != kernels.NEVER).sum(axis=0)
         return {event: counts[i].reshape(1, 1) for i, event in enumerate(EVENTS)}
@@ -335,6 +341,7 @@ def refine_step_size(
         np.linspace(low, found.high, N_REFINED),
         [batch_size],
         **{name: coarse.settings[name] for name in names},
+        schedule=coarse.settings.get("schedule"),
         n_trajectories=n_trajectories,
         n_threads=n_threads,
         progress=progress,

@@ -14,12 +14,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, short
+from lintrans.errors import InputError, count, short, step_schedule
 from lintrans.minibatch import kernels
 from lintrans.minibatch.population import MAX_PROMPTS
 from lintrans.sweeps import check_memory
+
+FloatArray = NDArray[np.float64]
 
 SAMPLINGS = {
     "with-replacement": kernels.REPLACEMENT,
@@ -91,6 +93,19 @@ def check_batch_size(batch_size: Any, n_prompts: int, sampling: str) -> int:
 def check_seed(seed: Any) -> int:
     """Check a seed of the counter-based random numbers."""
     return count("seed", seed, minimum=0)
+
+
+def check_schedule(schedule: ArrayLike | None) -> FloatArray | None:
+    """Check relative step sizes, from 0 to 1; None if all are 1."""
+    if schedule is None:
+        return None
+    relative = step_schedule(schedule, largest=1)
+    return None if (relative == 1).all() else relative
+
+
+def schedule_settings(schedule: FloatArray | None) -> dict[str, list[float]]:
+    """Return a schedule as settings of a result; none for a constant step size."""
+    return {} if schedule is None else {"schedule": schedule.tolist()}
 
 
 def variance_factor(batch_size: int, n_prompts: int, sampling: str) -> float:

@@ -24,7 +24,7 @@ from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import EVENTS, escape_times
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import Proportion, proportion
-from lintrans.minibatch.sampling import draw_batches
+from lintrans.minibatch.sampling import check_schedule, draw_batches, schedule_settings
 from lintrans.prompt import Prompt
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Progress
@@ -88,6 +88,7 @@ def verify_batches(
     sampling: str = "with-replacement",
     seed: int = 0,
     trajectory: int = 0,
+    schedule: ArrayLike | None = None,
 ) -> BatchVerification:
     """Train the transformer on the batches that the random map draws, and hold the two against each other.
 
@@ -101,6 +102,8 @@ def verify_batches(
         Initial weights w and W.
     batch_size, n_steps, sampling, seed, trajectory
         As in `lintrans.minibatch.sampling.draw_batches`. Training stops early where it overflows.
+    schedule
+        As in `lintrans.minibatch.escapes.escape_times`.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def verify_batches(
     """
     weights = TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
     both = Population.from_prompts(prompts), Problems(prompts, weights)
-    return _verify(*both, weights, step_size, batch_size, n_steps, sampling, seed, trajectory)
+    return _verify(*both, weights, step_size, batch_size, n_steps, sampling, seed, trajectory, schedule)
 
 
 def _verify(
@@ -130,14 +133,15 @@ def _verify(
     sampling: str,
     seed: int,
     trajectory: int,
+    schedule: ArrayLike | None,
 ) -> BatchVerification:
     """`verify_batches` with what many trainings on the same prompts share."""
     u, v = population.project_weights(weights.value, weights.key_query)
-    n_steps = count("n_steps", n_steps)
+    n_steps, schedule = count("n_steps", n_steps), check_schedule(schedule)
     batches = draw_batches(
         population.n_prompts, batch_size, n_steps, sampling=sampling, seed=seed, trajectory=trajectory
     )
-    run = train_on_batches(problems, weights, batches, step_size=step_size)
+    run = train_on_batches(problems, weights, batches, step_size=step_size, schedule=schedule)
     all_u, all_v, beside = _project(population, run.weights)
     n = _first_beyond(np.maximum(np.abs(all_u), np.abs(all_v)))
     if n < 2:
@@ -145,9 +149,11 @@ def _verify(
     mu, batches = population.mu(step_size), batches[: n - 1]
     curvature = 1 + (population.curvatures - 1)[batches].mean(axis=1)
     mismatch = population.mismatches[batches].mean(axis=1)
+    part = np.ones(1) if schedule is None else schedule
+    part = part[np.minimum(np.arange(n - 1), part.size - 1)]
     modes = normal_form.to_modes(mu, all_u[:n], all_v[:n])
-    once = kernels.step_each(mu, modes[0][:-1], modes[1][:-1], curvature, mismatch)
-    whole = kernels.follow(mu, modes[0][0], modes[1][0], curvature, mismatch)[:2]
+    once = kernels.step_each(mu, modes[0][:-1], modes[1][:-1], part * curvature, part * mismatch)
+    whole = kernels.follow(mu, modes[0][0], modes[1][0], part * curvature, part * mismatch)[:2]
     return BatchVerification(
         step=np.arange(n),
         curvature=np.append(curvature, np.nan),
@@ -169,7 +175,8 @@ def _verify(
             "trajectory": trajectory,
             "overflowed": run.overflowed or n <= run.n_steps,
             "leakage": population.summary()["leakage"],
-        },
+        }
+        | schedule_settings(schedule),
     )
 
 
@@ -238,6 +245,7 @@ def trained_risk(
     n_trainings: int = 100,
     sampling: str = "with-replacement",
     seed: int = 0,
+    schedule: ArrayLike | None = None,
     progress: Progress | None = None,
 ) -> TrainedRisk:
     """Train the transformer many times and count what happens, beside the random map on the same batches.
@@ -248,7 +256,7 @@ def trained_risk(
         Trainings; number i sees the batches of trajectory i.
     progress
         Called with trainings done, in all, and what was found.
-    prompts, step_size, value, key_query, batch_size, n_steps, sampling, seed
+    prompts, step_size, value, key_query, batch_size, n_steps, sampling, seed, schedule
         As in `verify_batches`.
 
     Raises
@@ -262,6 +270,7 @@ def trained_risk(
         "sampling": sampling,
         "n_steps": n_steps,
         "seed": seed,
+        "schedule": schedule,
     }
     weights = TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
     both = population, _ = Population.from_prompts(prompts), Problems(prompts, weights)

@@ -19,7 +19,7 @@ from lintrans.symbolic.claims import claim, every, same, vanishes
 from lintrans.symbolic.ellipse import ellipses_are_nested
 from lintrans.symbolic.reduction import LiteralPrompt, gradient_step, inner, literal_prompt
 from lintrans.symbolic.schedules import step_batch
-from lintrans.symbolic.symbols import a, b, eta, mu, r, sigma, u, v, w
+from lintrans.symbolic.symbols import a, b, eta, kappa, mu, r, sigma, u, v, w
 
 SIZES = ((1, 1), (2, 1), (2, 2))
 
@@ -214,6 +214,28 @@ def level_drifts_outward(moments: dict[tuple[int, int], Any] = MOMENTS) -> Any:
     new = modes.ellipse(*step_batch(a, b, batch_residual(res, mu, a_B, d_B)), mu)
     V = residual_variance(res, mu, var_a, cov, var_d)
     return vanishes(expectation(new, moments) - (1 + mu * res + res**2) * level - V * (1 + level))
+
+
+@claim("minibatch.schedule", "0 < mu < 2; a step of size kappa mu, 0 <= kappa <= 1")
+def smaller_steps_calm_the_drift(part: Callable[[Any, Any], Any] = lambda kappa, sigma: kappa * sigma) -> Any:
+    """E Q' = (1 + kappa mu r + kappa^2 r^2) Q + kappa^2 V (1 + Q) - kappa (1 - kappa) r^2 in a short step.
+
+    Noise enters by kappa^2, the pull inward by kappa: on the ellipse the mean step goes outward iff
+    kappa V > (1 - kappa) r^2. Of interpolating batches, V = r^2 Var a_B, that is kappa > 1/(1 + Var a_B),
+    the same everywhere; at a minimum, r = 0, with noise in the labels it is every kappa > 0.
+    """
+    res, level = modes.residual(a, b, mu), modes.ellipse(a, b, mu)
+    of_batch = part(kappa, batch_residual(res, mu, a_B, d_B))
+    found = expectation(sp.expand(modes.ellipse(*step_batch(a, b, of_batch), mu)))
+    V = residual_variance(res, mu, var_a, cov, var_d)
+    growth = 1 + mu * kappa * res + kappa**2 * res**2
+    on_ellipse = kappa**2 * V - kappa * (1 - kappa) * res**2
+    interpolating = kappa * res**2 * (1 + var_a) * (kappa - 1 / (1 + var_a))
+    return vanishes(
+        found - growth * level - kappa**2 * V * (1 + level) + kappa * (1 - kappa) * res**2,
+        on_ellipse.subs({cov: 0, var_d: 0}) - interpolating,
+        on_ellipse.subs(a, sp.sqrt(mu + b**2)) - kappa**2 * mu**2 * var_d,
+    )
 
 
 @claim("minibatch.crossing", "0 < mu < 2, -1 < Q <= 0")
