@@ -147,18 +147,16 @@ class Variation:
     weight_decay: Annotated[float, typer.Option(help=DECAY)] = 0.0
     momentum: Annotated[float, typer.Option(help="Heavy-ball momentum, from 0 to below 1.")] = 0.0
     schedule: Annotated[
-        str, typer.Option(help="Step sizes over mu, by step, as 0.1,0.5,1; the last goes on.")
+        str, typer.Option(help="Step sizes over mu, by step, as 0.1,0.5 or 0.01:1:100,1; the last goes on.")
     ] = ""
 
     def resolve(self, problem: Problem) -> Variant | None:
         """Return the variant for a prompt, or in normal form; None for plain gradient descent."""
-        from lintrans.errors import finite
         from lintrans.reduction import Mode
         from lintrans.variants import Variant, checked
 
-        schedule = (
-            [finite("--schedule", part) for part in self.schedule.split(",")] if self.schedule else [1.0]
-        )
+        relative = parse_schedule(self.schedule)
+        schedule = (1.0,) if relative is None else tuple(relative.tolist())
         unit = 1.0 if problem.is_absent() else Mode.of(problem.prompt()).unit_step_size
         return checked(Variant(self.weight_decay * unit, self.momentum, schedule))
 
@@ -277,7 +275,20 @@ def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parse_range(name: str, text: str) -> NDArray[np.float64]:
-    """``start:stop:count`` (both ends included), or one number."""
+    """``start:stop:count`` (both ends included) upwards, or one number."""
+    from lintrans.errors import InputError
+
+    values = parse_ramp(name, text)
+    parts = text.split(":")
+    if values.size > 1 and values[0] == values[-1]:
+        raise InputError(f"{name} must have two different ends, got {text}; write {parts[0]} for one value")
+    if values[0] > values[-1]:
+        raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
+    return values
+
+
+def parse_ramp(name: str, text: str) -> NDArray[np.float64]:
+    """``start:stop:count`` (both ends included) in any direction, or one number."""
     import numpy as np
 
     from lintrans.errors import InputError, count, finite
@@ -288,12 +299,14 @@ def parse_range(name: str, text: str) -> NDArray[np.float64]:
     if len(parts) != 3:
         raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
     start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
-    n = count(f"{name} count", whole(parts[2]), minimum=2, maximum=MAX_RANGE)
-    if start == stop:
-        raise InputError(f"{name} must have two different ends, got {text}; write {parts[0]} for one value")
-    if start > stop:
-        raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
-    return np.linspace(start, stop, n)
+    return np.linspace(start, stop, count(f"{name} count", whole(parts[2]), minimum=2, maximum=MAX_RANGE))
+
+
+def parse_schedule(text: str) -> NDArray[np.float64] | None:
+    """Relative step sizes: numbers and ramps ``start:stop:count``, by commas; None for an empty text."""
+    import numpy as np
+
+    return np.concatenate([parse_ramp("--schedule", part) for part in text.split(",")]) if text else None
 
 
 def parse_positive_range(name: str, text: str) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,7 +36,8 @@ def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
     _draw_levels(axes, x, y, risk)
     critical = result.critical_step_size
     axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label="full batch")
-    axes.set(xscale="log", yscale="log", xlabel=ETA_LABEL, ylabel="batch size $B$")
+    of = f"largest {ETA_LABEL} of the schedule" if "schedule" in result.settings else ETA_LABEL
+    axes.set(xscale="log", yscale="log", xlabel=of, ylabel="batch size $B$")
     axes.set_xlim(_edges(x)[0], max(_edges(x)[-1], 1.02 * critical) if np.isfinite(critical) else None)
     _label_sizes(axes, y)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
@@ -58,10 +60,9 @@ def draw_escape_times(result: EscapeTimes) -> Figure:
         lowest = min(lowest, low[-1])
         axes.plot(steps, survival, color=color, ls=style, label=text)
         axes.fill_between(steps, low, high, color=color, alpha=0.3, lw=0)
-    settings = result.settings
     axes.set(xlabel="gradient descent step", ylabel="part of the trajectories")
     axes.set_ylim(0 if lowest < 0.5 else 1 - 1.3 * (1 - lowest), None if lowest < 1 else 1.03)
-    axes.set_title(rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}")
+    axes.set_title(_title(result.settings))
     figure.legend(loc="outside lower center", **LEGEND)
     return figure
 
@@ -78,10 +79,14 @@ def draw_batch_verification(result: BatchVerification) -> Figure:
         if values.any():
             axes.plot(result.step, np.maximum(values, FLOOR), color=color, ls=style, label=label)
     axes.set(yscale="log", xlabel="gradient descent step", ylabel="relative difference,\nmap to training")
-    settings = result.settings
-    axes.set_title(rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}")
+    axes.set_title(_title(result.settings))
     axes.legend(loc="best", fontsize=6)
     return figure
+
+
+def _title(settings: dict[str, Any]) -> str:
+    scheduled = ", scheduled" if "schedule" in settings else ""
+    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{scheduled}"
 
 
 def _draw_levels(axes: Axes, x: FloatArray, y: FloatArray, risk: FloatArray) -> None:

@@ -82,10 +82,21 @@ class Batches:
     ] = "with-replacement"
     n_steps: NSteps = 1000
     batch_seed: Annotated[int, typer.Option(help="Seed of the batches.")] = 0
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="Step sizes over the largest, by step, as 0.01:1:100,1 for a warm-up; the last goes on."
+        ),
+    ] = ""
 
     def drawn(self) -> dict[str, Any]:
-        """Return the arguments that say what is drawn, but for the batch size."""
-        return {"sampling": self.sampling, "n_steps": self.n_steps, "seed": self.batch_seed}
+        """Return the arguments that say what is drawn and how large the steps are, but for the batch size."""
+        return {
+            "sampling": self.sampling,
+            "n_steps": self.n_steps,
+            "seed": self.batch_seed,
+            "schedule": options.parse_schedule(self.schedule),
+        }
 
 
 @app.command()
