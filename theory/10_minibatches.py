@@ -153,6 +153,39 @@ print(f"full batch {critical:.4f}, any batches {critical / population.curvatures
 # a batch shrinks the imbalance as long as $0 < \sigma^2 < 2$, whether it goes the right way or not. At a
 # minimum of the full batch, where full-batch training rests, noise goes on balancing (chapter 11).
 #
+# ## A schedule calms the noise
+#
+# In the modes of the largest step size a step of size $\kappa\mu$, $0 \le \kappa \le 1$, has the residual
+# $\kappa\sigma$. Full-batch training keeps the ellipse under every schedule (chapter 7); with batches (claim
+# minibatch.schedule)
+#
+# $$\mathrm E\,Q' = (1 + \kappa\mu r + \kappa^2 r^2)\,Q + \kappa^2 V\,(1 + Q) - \kappa(1 - \kappa)\,r^2.
+#   \tag{10.10}$$
+#
+# The noise enters by $\kappa^2$, the pull inward by $\kappa$. On the ellipse the mean step goes outward iff
+# $\kappa V > (1 - \kappa)\,r^2$. For interpolating prompts that is
+#
+# $$\kappa > \frac{1}{1 + \mathrm{Var}\,a_B}, \tag{10.11}$$
+#
+# the same everywhere; with noise in the labels it is every $\kappa > 0$ near a minimum, but with a drift of
+# $\kappa^2\mu^2\,\mathrm{Var}\,d_B$ only. Beside it batches drawn at three parts of the step.
+
+# %%
+population = Population.sampled(200, spread=0.4, noise=0.3, seed=3)
+start_a, start_b = 1.5, np.sqrt(1.2 * (1 - 1.5**2 / 2.8))  # on the ellipse
+for part in (1.0, 0.5, 0.1):
+    how = {"batch_size": 8, "sampling": "with-replacement", "seed": 9, "first": 0, "n_steps": 1}
+    start = (np.full(n, x) for x in (step_size, start_a, start_b))
+    _, ends = walk(population.for_kernels(), *start, **how, schedule=np.array([part]))
+    found = normal_form.ellipse_level(step_size, *ends)
+    derived = float(
+        geometry.level_drift(step_size, start_a, start_b, geometry.batch_moments(population, 8), part=part)
+    )
+    error = found.std() / np.sqrt(n)
+    print(f"kappa = {part}: drift of Q: derived {derived:.6f}, drawn {found.mean():.6f} +- {error:.6f}")
+    assert abs(found.mean() - derived) < 5 * error
+
+# %% [markdown]
 # ## Claims
 
 # %%
