@@ -15,13 +15,13 @@
 # Many prompts $i$ on one shared mode: prompt $i$ predicts $h_i\,wk$ for its label $y_i$. Training on batches
 # $B$ of them is gradient descent on the mean of $\tfrac12(h_i\,wk - y_i)^2$ over the batch. With
 #
-# $$\begin{gathered} A = \overline{h^2}, \qquad C = \overline{h y} > 0, \qquad \mu = \eta C, \\
+# $$\begin{gathered} A = \overline{h^2}, \qquad C = \overline{h y} > 0, \qquad \mu = \eta C, \cr
 #   a_B = \overline{h^2}^B / A, \qquad c_B = \overline{h y}^B / C, \end{gathered} \tag{10.1}$$
 #
 # and the normal form of the full batch, $uv = 1$ at its minimum $wk = C/A$, one step is that of the map with
 # another residual in the place of $r = \mu(uv - 1)$ (claims minibatch.reduction and minibatch.residual):
 #
-# $$\begin{gathered} \sigma = \mu\,(a_B\,uv - c_B) = a_B\,r + \mu\,d_B, \qquad d_B = a_B - c_B, \\
+# $$\begin{gathered} \sigma = \mu\,(a_B\,uv - c_B) = a_B\,r + \mu\,d_B, \qquad d_B = a_B - c_B, \cr
 #   a' = (1 - \sigma)\,a, \qquad b' = (1 + \sigma)\,b. \end{gathered} \tag{10.2}$$
 #
 # Curvature $a_B$ and target $c_B$ have the mean 1 over batches, the mismatch $d_B$ the mean 0: the step is

@@ -61,7 +61,7 @@ print(
 # stationary with the variances (claim sampling.stationary)
 #
 # $$\begin{gathered} \mathrm{Var}\,r = \frac{S\,v}{1 - S\,(1 + \mathrm{Var}\,a_B)}, \qquad
-#   \mathrm{Var}\,\sigma = \frac{v}{1 - S\,(1 + \mathrm{Var}\,a_B)}, \\
+#   \mathrm{Var}\,\sigma = \frac{v}{1 - S\,(1 + \mathrm{Var}\,a_B)}, \cr
 #   v = \mu^2\,\mathrm{Var}\,d_B, \end{gathered} \tag{11.3}$$
 #
 # which diverge at the mean-square edge. By (10.9) the imbalance $D = ab$ then shrinks at the rate
