@@ -90,7 +90,12 @@ class Journal:
             journal._file.write(MAGIC)
             journal._sign()
             journal.sweep, journal.context, journal.force = sweep, context, force
-            header = {"kind": sweep.result.kind, "versions": versions(), "context": context, "force": force}
+            header = {
+                "sweep": type(sweep).__name__,
+                "versions": versions(),
+                "context": context,
+                "force": force,
+            }
             header["fields"] = {f.name: _plain(getattr(sweep, f.name)) for f in fields(sweep)}
             journal._append(HEADER, json.dumps(header).encode())
             journal.path = new.replace(path)
@@ -156,7 +161,7 @@ class Journal:
         if number != HEADER:
             raise ValueError("no header")
         header = json.loads(payload)
-        kind = Sweep.kinds[header["kind"]]
+        kind = Sweep.kinds[header["sweep"]]
         self.context, self.force = dict(header["context"]), bool(header["force"])
         if header["versions"] != versions():
             changed = {name: old for name, old in header["versions"].items() if versions().get(name) != old}

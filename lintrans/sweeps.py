@@ -104,11 +104,11 @@ class Sweep(Grid):
     """
 
     result: ClassVar[type[Result]]
-    kinds: ClassVar[dict[str, type[Sweep]]] = {}
+    kinds: ClassVar[dict[str, type[Sweep]]] = {}  # by name: several may give one kind of result
 
     def __init_subclass__(cls) -> None:
         if "result" in vars(cls):  # not a base of several
-            Sweep.kinds[cls.result.kind] = cls
+            Sweep.kinds[cls.__name__] = cls
 
     @abstractmethod
     def axes(self) -> Arrays:

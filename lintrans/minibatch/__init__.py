@@ -1,17 +1,19 @@
-"""Mini-batch training on one shared mode: a random two-factor map, simulated, measured and verified.
+"""Mini-batch training: a random two-factor map on one shared mode, and the transformer itself, many times.
 
 `population` is what batches are drawn from, `sampling` how; `kernels` walks trajectories, `escapes`,
 `statistics` and `risk` ask one question each of them, and `verification` holds them against mini-batch
-training of the transformer.
+training of the transformer. `trainings` asks the same of compiled trainings, of prompts that share no mode.
 """
 
 from lintrans.minibatch.escapes import EscapeTimes, escape_sweep, escape_times
+from lintrans.minibatch.limits import Limit, bisect_limit
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import Proportion
-from lintrans.minibatch.risk import Limit, RiskMap, refine_step_size, risk_map, risk_sweep
+from lintrans.minibatch.risk import RiskMap, refine_step_size, risk_map, risk_sweep
 from lintrans.minibatch.sampling import draw_batches
 from lintrans.minibatch.statistics import BatchExponents, batch_exponents, stationary_density
 from lintrans.minibatch.tables import prompts_from_csv
+from lintrans.minibatch.trainings import trained_escapes, trained_step_size, training_sweep
 from lintrans.minibatch.verification import (
     BatchVerification,
     TrainedRisk,
@@ -29,6 +31,7 @@ __all__ = [
     "RiskMap",
     "TrainedRisk",
     "batch_exponents",
+    "bisect_limit",
     "draw_batches",
     "escape_sweep",
     "escape_times",
@@ -37,6 +40,9 @@ __all__ = [
     "risk_map",
     "risk_sweep",
     "stationary_density",
+    "trained_escapes",
     "trained_risk",
+    "trained_step_size",
+    "training_sweep",
     "verify_batches",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,8 @@ from lintrans import normal_form
 from lintrans.errors import InputError, count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, walk
+from lintrans.minibatch.escapes import EVENTS, N_STEPS, escape_times, walk
+from lintrans.minibatch.limits import Limit, bisect_limit
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import intervals
 from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
@@ -32,23 +33,6 @@ Bound = NDArray[np.bool_]
 N_TRAJECTORIES = 1000
 N_STEP_SIZES, RANGE = 49, (0.01, 1.2)  # of a map by default, over the full batch's critical step size
 LARGEST_BATCH = 256  # of a map by default
-N_REFINED = 17  # step sizes between those that enclose an answer
-
-
-class Limit(NamedTuple):
-    """A largest step size, or a smallest batch size, with the interval in which it lies.
-
-    Attributes
-    ----------
-    value : float
-        By the estimates of the risk.
-    low, high : float
-        By the ends of their intervals; NaN where the map does not reach.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -327,27 +311,31 @@ def refine_step_size(
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
-    """Largest step size for a batch size, by more trajectories between the step sizes that enclose it.
+    """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
 
-    Where the map does not enclose it, the answer of the map.
+    Found to 1 % (`lintrans.minibatch.limits.bisect_limit`), beyond the map too. ``progress`` is called as by
+    `lintrans.minibatch.escapes.escape_times`, from the start for every step size.
     """
     found = coarse.largest_step_size(batch_size, risk, event)
-    low = found.low if math.isfinite(found.low) else coarse.step_size[0]
-    if not (math.isfinite(found.value) and math.isfinite(found.high) and found.high > low):
-        return found
+    low = found.low if math.isfinite(found.low) else float(coarse.step_size[0])
+    high = found.high if found.high > low else 2 * low
     names = ("u", "v", "sampling", "n_steps", "seed")
-    fine = risk_map(
-        Population(coarse.moment, coarse.label),
-        np.linspace(low, found.high, N_REFINED),
-        [batch_size],
-        **{name: coarse.settings[name] for name in names},
-        schedule=coarse.settings.get("schedule"),
-        n_trajectories=n_trajectories,
-        n_threads=n_threads,
-        progress=progress,
-    )
-    finer = fine.largest_step_size(batch_size, risk, event)
-    return Limit(*(y if math.isfinite(y) else x for x, y in zip(found, finer, strict=True)))
+    population = Population(coarse.moment, coarse.label)
+
+    def count_events(step_size: float) -> int:
+        times = escape_times(
+            population,
+            population.mu(step_size),
+            **{name: coarse.settings[name] for name in names},
+            schedule=coarse.settings.get("schedule"),
+            batch_size=batch_size,
+            n_trajectories=n_trajectories,
+            n_threads=n_threads,
+            progress=progress,
+        )
+        return int((getattr(times, event) >= 0).sum())
+
+    return bisect_limit(count_events, n_trajectories, risk, low, high)
 
 
 def _last(values: FloatArray, holds: Bound) -> float:

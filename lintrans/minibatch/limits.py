@@ -1,0 +1,120 @@
+"""The largest step size that keeps a risk low, found by counting events at a few step sizes.
+
+`bisect_limit` asks for a count where the answer can still be: between the smallest step size known to exceed
+the risk and the largest known below it. The three numbers of a `Limit` are found so one after the other, each
+from all the counts there are. The risk is taken to grow with the step size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lintrans.errors import InputError, count, finite, positive
+from lintrans.minibatch.proportions import proportion
+
+MAX_MOVES = 10  # doublings of either end of the bracket
+RATIO = 1.01
+
+
+class Limit(NamedTuple):
+    """A largest step size, or a smallest batch size, with the interval in which it lies.
+
+    Attributes
+    ----------
+    value : float
+        By the estimates of the risk.
+    low, high : float
+        By the ends of their intervals; NaN where the map does not reach.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def bisect_limit(
+    count_events: Callable[[float], int],
+    n_trials: int,
+    risk: float,
+    low: float,
+    high: float,
+    *,
+    ratio: float = RATIO,
+) -> Limit:
+    """Find the largest step size with a risk up to ``risk``, from counts at step sizes that are asked for.
+
+    The risk must grow with the step size: of several step sizes at which it crosses ``risk``, one is found.
+    Counts of the same random numbers at every step size, and of many trials, keep chance from making more.
+
+    Parameters
+    ----------
+    count_events
+        Number of trials at a step size in which the event happens; asked once for each.
+    n_trials
+        Trials at every step size.
+    risk
+        Accepted probability of the event, between 0 and 1.
+    low, high
+        Step sizes to begin with. Where the answer is not between them, it is looked for up to 2^10 times
+        below and above.
+    ratio
+        Of neighbouring step sizes at the end, above 1: each number is found up to this factor.
+
+    Returns
+    -------
+    limit : Limit
+        ``value``: the largest step size found with an estimate count / n_trials up to the risk; ``low``: with
+        a 95 % interval (Clopper-Pearson) that ends below it; ``high``: the smallest with one that begins
+        above. NaN where there is none in reach, or where n_trials are too few to ever tell.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+
+    Examples
+    --------
+    A risk of step size / 10, counted exactly:
+
+    >>> found = bisect_limit(lambda eta: min(1000, round(100 * eta)), 1000, 0.2, 0.1, 1.0)
+    >>> round(found.value, 1), found.low < found.value < found.high
+    (2.0, True)
+    """
+    n = count("n_trials", n_trials)
+    if not 0 < finite("risk", risk) < 1:
+        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
+    if positive("low", low) >= finite("high", high):
+        raise InputError(f"high must lie above low = {low:g}, got {high:g}; exchange them")
+    if finite("ratio", ratio) <= 1:
+        raise InputError(f"ratio must lie above 1, got {ratio:g}; as in {RATIO}")
+    counts: dict[float, int] = {}
+
+    def enclose(keeps: Callable[[int], bool]) -> tuple[float, float]:
+        """Neighbouring step sizes, the first with a count that keeps the risk."""
+        if not keeps(0) or keeps(n):
+            return math.nan, math.nan
+        for eta in (low, high):
+            if eta not in counts:
+                counts[eta] = count_events(eta)
+        while True:
+            above = min((eta for eta, k in counts.items() if not keeps(k)), default=math.inf)
+            below = max((eta for eta in counts if eta < above), default=0.0)
+            if below == 0:
+                eta = above / 2
+            elif above == math.inf:
+                eta = 2 * below
+            elif above <= ratio * below:
+                return below, above
+            else:
+                eta = math.sqrt(below) * math.sqrt(above)
+            if not low / 2**MAX_MOVES <= eta <= high * 2**MAX_MOVES:
+                return math.nan, math.nan
+            counts[eta] = count_events(eta)
+
+    return Limit(
+        enclose(lambda k: k <= risk * n)[0],
+        enclose(lambda k: proportion(k, n).high <= risk)[0],
+        enclose(lambda k: proportion(k, n).low <= risk)[1],
+    )

@@ -1,0 +1,439 @@
+"""Compiled trainings against training by definition, and step sizes found by counting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from problems import NEAR, check_refused, random_prompt, stopped_after
+
+from lintrans import TwoFactorWeights, normal_form, store
+from lintrans.batch_training import Problems, train_on_batches
+from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
+from lintrans.minibatch.limits import bisect_limit
+from lintrans.minibatch.proportions import proportion
+from lintrans.minibatch.sampling import SAMPLINGS
+from lintrans.minibatch.trainings import (
+    TrainingSweep,
+    trained_escapes,
+    trained_step_size,
+    training_sweep,
+)
+from lintrans.prompt import Prompt
+from lintrans.sweeps import compute
+
+FAR = 1e4
+ARRAYS = ("left", "diverged", "end_a", "end_b")
+# Of the size of a state: sums in another order differ by a few ulps at every step, which escapes let grow.
+CLOSE = 1e-9
+
+
+def on_a_mode(d, n_prompts=11, seed=0):
+    rng = np.random.default_rng(seed)
+    m, q = rng.normal(size=(2, d))
+    sizes = rng.uniform(0.3, 1.7, n_prompts)
+    return [Prompt.from_arrays([x * m], [1.0], q, 2 * x + 5 * rng.normal()) for x in sizes]
+
+
+def leaky(d, n_prompts=11):
+    return [random_prompt(4 * d + i, d, seed=i) for i in range(n_prompts)]
+
+
+PROMPTS = {
+    "one feature": leaky(1),
+    "three features": leaky(3),
+    "ten features": leaky(10),
+    "mode of three": on_a_mode(3),
+    "mode of ten": on_a_mode(10),
+    "fewer than features": leaky(10, 4),
+}
+
+
+def start(prompts, size=1.2):
+    """Weights with u = size, v = size / 2 on the mode, and more beside it."""
+    population, rng = Population.from_prompts(prompts), np.random.default_rng(9)
+    beside = 0.1 * rng.normal(size=population.direction.shape)
+    beside -= np.sum(beside * population.direction) * population.direction
+    along = math.copysign(size / 2 * population.weight_unit, population.mean_product)
+    return {"value": size * population.weight_unit, "key_query": along * population.direction + beside}
+
+
+def project(population, mu, w, W):
+    u, v = w / population.weight_unit, np.sum(W * population.direction) / population.weight_unit
+    return normal_form.to_modes(mu, u, math.copysign(1.0, population.mean_product) * v)
+
+
+def judged(mu, states):
+    """Events and the end of one training, from its states (a, b)."""
+    left = diverged = -1
+    for t, (a, b) in enumerate(states):
+        if left < 0 and normal_form.ellipse_level(mu, a, b) > 0:
+            left = t
+        if not abs(normal_form.residual(mu, a, b)) <= FAR:
+            diverged = t
+            break
+    return left, diverged, float(a), float(b)
+
+
+def by_definition(prompts, eta, weights, n_steps, n_trainings, schedule=None, **drawn):
+    population = Population.from_prompts(prompts)
+    mu, theta = population.mu(eta), TwoFactorWeights(weights["value"], weights["key_query"])
+    problems, found = Problems(prompts, theta), []
+    for i in range(n_trainings):
+        batches = draw_batches(len(prompts), n_steps=n_steps, trajectory=i, **drawn)
+        run = train_on_batches(problems, theta, batches, step_size=eta, schedule=schedule)
+        states = [project(population, mu, x[0], x[1:].reshape(theta.d, theta.d)) for x in run.weights]
+        found.append(judged(mu, states))
+    return dict(zip(ARRAYS, np.array(found).T, strict=True))
+
+
+def literal(prompts, eta, weights, n_steps, n_trainings, wrong=None, schedule=(1.0,), **drawn):
+    """The step as it is written in the kernels' docstring, or wrong in one place."""
+    population, found = Population.from_prompts(prompts), []
+    mu = population.mu(eta)
+    for i in range(n_trainings):
+        w, W, states = weights["value"], np.array(weights["key_query"]), []
+        batches = draw_batches(len(prompts), n_steps=n_steps, trajectory=i, **drawn)
+        for t in range(n_steps + 1):
+            states.append(project(population, mu, w, W))
+            if t == n_steps or not abs(normal_form.residual(mu, *states[-1])) <= FAR:
+                break
+            dw, dW, share = 0.0, 0.0, 1 / batches.shape[1]
+            for prompt in (prompts[k] for k in batches[t]):
+                m, q = prompt.context_moment, prompt.query
+                p = m @ W @ q
+                e = w * p - prompt.query_label * (-1 if wrong == "label" else 1)
+                dw, dW = dw + share * e * p, dW + share * e * np.outer(m, q)
+            rate = eta * schedule[min(t, len(schedule) - 1)] * (len(batches[t]) if wrong == "sum" else 1)
+            old, w = w, w - rate * dw
+            W = W - rate * (w if wrong == "order" else old) * dW * (-1 if wrong == "sign" else 1)
+        found.append(judged(mu, states))
+    return dict(zip(ARRAYS, np.array(found).T, strict=True))
+
+
+def agree(found, expected):
+    """Events to the step, and ends to rounding."""
+    same = all(np.array_equal(found[name], expected[name]) for name in ("left", "diverged"))
+    (a, b), (x, y) = ((ends["end_a"], ends["end_b"]) for ends in (found, expected))
+    return same and (np.hypot(a - x, b - y) <= CLOSE * np.hypot(x, y)).all()
+
+
+def trained(prompts, eta, weights, n_steps, n_trainings, **options):
+    found = trained_escapes(
+        prompts, step_size=eta, **weights, n_steps=n_steps, n_trainings=n_trainings, n_threads=1, **options
+    )
+    return {name: getattr(found, name) for name in ARRAYS}
+
+
+def identical(one, other, part=slice(None)):
+    return all(np.array_equal(one[name][part], other[name]) for name in ARRAYS)
+
+
+# Against training.
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("schedule", [None, [0.2, 0.5, 1.0, 0.0, 0.7]])
+def test_trainings_are_those_of_the_transformer(name, sampling, schedule):
+    prompts, events = PROMPTS[name], 0
+    weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
+    for size, mu, seed in ((1, 0.2, 0), (2, 0.7, 1), (3, 0.5, 2), (4, 0.9, 10**9)):
+        asked = {"batch_size": size, "sampling": sampling, "seed": seed, "schedule": schedule}
+        run = prompts, mu * unit, weights, 30, 4
+        found, expected = trained(*run, **asked), by_definition(*run, **asked)
+        assert agree(found, expected), (size, mu)
+        events += (found["left"] >= 0).sum()
+    assert events > 0 or schedule or sampling != "with-replacement"
+
+
+def test_batches_larger_than_a_group_and_than_the_population():
+    prompts = PROMPTS["three features"]
+    weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
+    for size in (5, 8, 11, 30):
+        asked = {"batch_size": size, "seed": 4}
+        run = prompts, 0.8 * unit, weights, 25, 3
+        assert agree(trained(*run, **asked), by_definition(*run, **asked)), size
+
+
+@pytest.mark.parametrize("wrong", ["sign", "order", "sum", "label"])
+def test_a_wrong_step_is_seen(wrong):
+    prompts = PROMPTS["three features"]
+    asked = {"batch_size": 2, "sampling": "epochs", "seed": 1}
+    eta = 0.3 * Population.from_prompts(prompts).unit_step_size
+    run = prompts, eta, start(prompts), 12, 3
+    found = trained(*run, **asked)
+    assert agree(found, literal(*run, **asked))
+    assert not agree(found, literal(*run, wrong=wrong, **asked))
+
+
+def test_other_batches_and_other_prompts_are_seen():
+    prompts = PROMPTS["three features"]
+    run = 0.3 * Population.from_prompts(prompts).unit_step_size, start(prompts), 12, 3
+    found = trained(prompts, *run, batch_size=2, seed=1)
+    assert not agree(found, by_definition(prompts, *run, batch_size=2, seed=2))
+    assert not agree(found, by_definition(prompts[::-1], *run, batch_size=2, seed=1))
+
+
+@pytest.mark.parametrize("name", ["mode of three", "mode of ten"])
+def test_on_a_shared_mode_trainings_do_what_trajectories_do(name):
+    """Below mu = 1 nothing is chaotic inside; sharp batches still stretch rounding, by 1e8 in 60 steps."""
+    prompts = PROMPTS[name]
+    population, weights, n_left = Population.from_prompts(prompts), start(prompts), []
+    for mu, size, schedule in ((0.3, 1, None), (0.8, 3, None), (0.9, 2, [0.1, 0.5, 1.0])):
+        asked = {"batch_size": size, "n_steps": 60, "seed": 5, "schedule": schedule}
+        states = population.project_weights(**weights)
+        map_ = escape_times(population, mu, *states, n_trajectories=200, **asked)
+        found = trained_escapes(
+            prompts, step_size=mu * population.unit_step_size, **weights, n_trainings=200, **asked
+        )
+        assert np.array_equal(found.left, map_.left) and np.array_equal(found.diverged, map_.diverged)
+        stayed = found.left < 0
+        assert found.end_a[stayed] == pytest.approx(map_.end_a[stayed], rel=1e-5)
+        n_left.append((found.left >= 0).sum())
+    assert 0 < max(n_left) < 200
+
+
+# What trainings do not depend on.
+
+
+def test_neither_threads_nor_tiles_nor_the_number_of_trainings_change_a_bit(monkeypatch):
+    """Most diverge, at different steps, so that lanes are given on."""
+    prompts = PROMPTS["three features"]
+    run = prompts, 0.2 * Population.from_prompts(prompts).unit_step_size, start(prompts), 40
+    asked = {"batch_size": 2, "sampling": "epochs", "seed": 3}
+    whole = trained(*run, 300, **asked)
+    assert 100 < (whole["diverged"] >= 0).sum() < 300
+    assert identical(whole, trained(*run, 7, **asked), slice(7))
+    sweep = training_sweep(prompts, step_size=run[1], **run[2], n_steps=40, n_trainings=300, **asked)
+    assert identical(whole, sweep.compute(slice(150, 156)), slice(150, 156))
+    for name, x in by_definition(*run, 80, **asked).items():
+        assert name.startswith("end") or np.array_equal(whole[name][:80], x)
+    for size in (13, 64, 192):
+        monkeypatch.setattr(TrainingSweep, "cells_per_tile", size)
+        found = compute(sweep)
+        assert identical(whole, {name: getattr(found, name) for name in ARRAYS}), size
+        found = trained_escapes(
+            prompts, step_size=run[1], **run[2], n_steps=40, n_trainings=300, n_threads=2, **asked
+        )
+        assert identical(whole, {name: getattr(found, name) for name in ARRAYS}), size
+
+
+def test_tiles_are_whole_blocks_and_smaller_the_more_work_there_is():
+    prompts = PROMPTS["ten features"]
+    sizes = [
+        training_sweep(
+            prompts, step_size=0.1, **start(prompts), batch_size=size, n_steps=n, n_trainings=10
+        ).cells_per_tile
+        for size, n in ((1, 10), (32, 1000), (32, 10**5))
+    ]
+    assert all(size % 64 == 0 for size in sizes) and sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 64 < sizes[0]
+
+
+def test_coordinates_of_the_spans_are_the_same_training_with_fewer_numbers():
+    rng = np.random.default_rng(3)
+    query = rng.normal(size=4)
+    prompts = [
+        Prompt.from_arrays(rng.normal(size=(9, 4)), rng.normal(size=9), query, rng.normal()) for _ in range(8)
+    ]
+    eta = 0.6 * Population.from_prompts(prompts).unit_step_size
+    weights, asked = start(prompts), {"batch_size": 2, "n_steps": 15, "n_trainings": 100}
+    short = training_sweep(prompts, step_size=eta, **weights, **asked)
+    assert short.key_query.shape == (4, 1) and short.queries.shape == (8, 1)
+    whole = replace(
+        short,
+        contexts=np.array([prompt.context_moment for prompt in prompts]),
+        queries=np.array([prompt.query for prompt in prompts]),
+        key_query=weights["key_query"],
+    )
+    found = short.compute(slice(0, 100))
+    assert agree(found, whole.compute(slice(0, 100)))
+    assert 0 < (found["left"] >= 0).sum() < 100
+    few = training_sweep(
+        PROMPTS["fewer than features"], step_size=eta, **start(PROMPTS["ten features"]), **asked
+    )
+    assert few.key_query.shape == (4, 4)
+    assert (
+        training_sweep(
+            PROMPTS["mode of ten"], step_size=1.0, **start(PROMPTS["mode of ten"]), **asked
+        ).key_query.size
+        == 1
+    )
+
+
+# Events at the ends.
+
+
+def test_events_at_the_first_and_at_the_last_state():
+    prompts = PROMPTS["three features"]
+    eta, few = 0.9 * Population.from_prompts(prompts).unit_step_size, {"batch_size": 1, "seed": 2}
+    out = trained(prompts, eta, start(prompts, 3.0), 5, 3, **few)
+    assert (out["left"] == 0).all()
+    gone = trained(prompts, eta, start(prompts, 300.0), 5, 3, **few)
+    assert (gone["left"] == 0).all() and (gone["diverged"] == 0).all()
+    assert gone["end_a"] == pytest.approx(300 * 0.75 * math.sqrt(0.9), rel=1e-12)
+    whole = trained(prompts, eta, start(prompts), 60, 20, **few)
+    for event in ("left", "diverged"):
+        i = int(np.argmax(whole[event]))
+        last = int(whole[event][i])
+        assert last > 1
+        assert trained(prompts, eta, start(prompts), last, 20, **few)[event][i] == last
+        assert trained(prompts, eta, start(prompts), last - 1, 20, **few)[event][i] == -1
+
+
+def test_beyond_two_everything_is_outside_and_overflows_are_divergence():
+    prompts = PROMPTS["one feature"]
+    unit = Population.from_prompts(prompts).unit_step_size
+    for mu in (2.0, 2.5, 1e150):
+        found = trained(prompts, mu * unit, start(prompts), 9, 70, batch_size=3)
+        assert (found["left"] == 0).all()
+    assert (found["diverged"] <= 1).all()
+    rests = trained(prompts, 3 * unit, start(prompts, 0.0), 9, 5, batch_size=3)
+    assert (rests["left"] == 0).all() and (rests["diverged"] == -1).all()
+
+
+# Results, files and refusals.
+
+
+def sweep_of(**options):
+    asked = {"batch_size": 2, "n_steps": 20, "n_trainings": 200, "schedule": [0.5, 1.0]} | options
+    return training_sweep(NEAR, step_size=0.4, **start(NEAR), **asked)
+
+
+def test_a_stopped_sweep_goes_on_to_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(TrainingSweep, "cells_per_tile", 64)
+    whole = store.run_to_file(sweep_of(), tmp_path / "whole.h5")
+    stopped_after(2, sweep_of(), tmp_path / "x.h5")
+    assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
+    found = store.load(whole)
+    assert found.kind == "escape_times" and found.settings["trained"] is True
+    assert found.settings["schedule"] == [0.5, 1.0] and found.settings["step_size"] == 0.4
+    assert found.settings["mu"] == Population.from_prompts(NEAR).mu(0.4)
+    assert (found.settings["u"], found.settings["v"]) == pytest.approx((1.2, 0.6))
+    assert found.settings["n_trajectories"] == found.left.size == 200
+
+
+def test_a_stopped_sweep_goes_on_as_what_it_was(tmp_path, monkeypatch):
+    """Both kinds of sweep give one kind of result."""
+    mode = Population([1.0, 1.0], [0.5, 1.5])
+    of_the_map = escape_sweep(mode, 0.9, 1.0, 0.5, batch_size=1, n_steps=20, n_trajectories=200)
+    for sweep in (of_the_map, sweep_of()):
+        monkeypatch.setattr(type(sweep), "cells_per_tile", 64)
+        name = type(sweep).__name__
+        whole = store.run_to_file(sweep, tmp_path / f"{name}.h5")
+        stopped_after(2, sweep, tmp_path / f"{name} stopped.h5")
+        assert store.resume(tmp_path / f"{name} stopped.h5").read_bytes() == whole.read_bytes()
+
+
+REFUSED = {
+    "no prompts": ({"prompts": []}, ["prompts", "got none"]),
+    "shape": ({"key_query": [[1.0]]}, ["key_query", "(2, 2)", "(1, 1)"]),
+    "value": ({"value": math.nan}, ["value", "finite"]),
+    "step size": ({"step_size": 0.0}, ["step_size", "positive"]),
+    "sampling": ({"sampling": "all"}, ["sampling", "epochs", "'all'"]),
+    "batch": ({"batch_size": 5, "sampling": "epochs"}, ["batch_size", "4 prompts", "got 5"]),
+    "memory": ({"batch_size": 10**7}, ["batches and weights", "GiB"]),
+    "steps": ({"n_steps": 0}, ["n_steps"]),
+    "trainings": ({"n_trainings": 0}, ["n_trainings"]),
+    "seed": ({"seed": -1}, ["seed"]),
+    "schedule": ({"schedule": [1.0, 2.0]}, ["schedule[1]=2"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_arguments_are_refused(name):
+    changed, parts = REFUSED[name]
+    asked = {"prompts": NEAR, "step_size": 0.1, "batch_size": 1, **start(NEAR)} | changed
+    check_refused(lambda: trained_escapes(**asked), parts)
+
+
+# Step sizes.
+
+
+def crossing(draws, risk_of, keeps):
+    """Largest and next eta of a grid by the counts of draws below risk_of(eta)."""
+    etas = np.geomspace(1e-4, 1e4, 200_001)
+    counts = np.searchsorted(np.sort(draws), risk_of(etas))
+    kept = np.array([keeps(k) for k in range(draws.size + 1)])[counts]
+    return etas[int(np.argmin(kept)) - 1]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 2.0), (40.0, 50.0), (0.002, 0.003)])
+@pytest.mark.parametrize("risk", [0.02, 0.5])
+def test_bisection_finds_the_crossings_of_binomial_counts(low, high, risk):
+    """Counts from common random numbers grow with the step size: each crossing is one, found to the ratio."""
+    n, asked = 400, []
+    draws = np.random.default_rng(1).uniform(size=n)
+
+    def risk_of(eta):
+        return 1 - np.exp(-np.square(eta))
+
+    def count_events(eta):
+        asked.append(eta)
+        return int((draws < risk_of(eta)).sum())
+
+    found = bisect_limit(count_events, n, risk, low, high, ratio=1.02)
+    rules = (
+        lambda k: k / n <= risk,
+        lambda k: proportion(k, n).high <= risk,
+        lambda k: proportion(k, n).low <= risk,
+    )
+    value, below, above = (crossing(draws, risk_of, rule) for rule in rules)
+    step = 1.0002  # of the grid of `crossing`
+    assert value / 1.02 / step <= found.value <= value * step
+    assert below / 1.02 / step <= found.low <= below * step
+    assert above / step <= found.high <= above * 1.02 * step
+    assert len(asked) == len(set(asked)) < 60
+    assert found.low < found.value < found.high
+
+
+def test_limits_out_of_reach_are_nan():
+    never, always = (bisect_limit(lambda eta, k=k: k, 100, 0.1, 1.0, 2.0) for k in (0, 100))
+    assert all(map(math.isnan, never)) and all(map(math.isnan, always))
+    far = bisect_limit(lambda eta: 100 * (eta > 3000), 100, 0.1, 1.0, 2.0)
+    assert all(map(math.isnan, far))
+    near = bisect_limit(lambda eta: 100 * (eta > 1500), 100, 0.1, 1.0, 2.0)
+    assert 1500 / 1.01 < near.value <= 1500 < near.high
+    few = bisect_limit(lambda eta: 10 * (eta > 1.5), 10, 0.01, 1.0, 2.0)
+    assert math.isnan(few.low) and 1.5 / 1.01 < few.value <= 1.5 < few.high
+    likely = bisect_limit(lambda eta: 3 * (eta > 1.5), 3, 0.9, 1.0, 2.0)
+    assert math.isnan(likely.high) and 1.5 / 1.01 < likely.value <= 1.5
+
+
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        ({"risk": 0.0}, ["risk", "got 0"]),
+        ({"risk": 1.0}, ["risk", "got 1"]),
+        ({"low": 0.0}, ["low", "positive"]),
+        ({"low": 3.0}, ["high", "low = 3", "exchange"]),
+        ({"ratio": 1.0}, ["ratio", "above 1"]),
+        ({"n_trials": 0}, ["n_trials"]),
+    ],
+)
+def test_bad_brackets_are_refused(changed, parts):
+    asked = {"n_trials": 10, "risk": 0.1, "low": 1.0, "high": 2.0, "ratio": 1.1} | changed
+    check_refused(lambda: bisect_limit(lambda eta: 0, **asked), parts)
+
+
+def test_the_trained_step_size_keeps_the_risk_and_the_next_does_not():
+    prompts = PROMPTS["three features"]
+    unit = Population.from_prompts(prompts).unit_step_size
+    asked = {"batch_size": 2, "n_steps": 40, "n_trainings": 128, "seed": 6} | start(prompts)
+    limits = {
+        event: trained_step_size(prompts, 0.1 * unit, unit, risk=0.2, event=event, ratio=1.05, **asked)
+        for event in ("left", "diverged")
+    }
+    for event, limit in limits.items():
+        assert limit.low < limit.value < limit.high
+        for eta, keeps in ((limit.value, True), (1.05 * limit.value, False)):
+            found = trained_escapes(prompts, step_size=eta, **asked)
+            assert (found.probability(event).value <= 0.2) == keeps
+    assert limits["left"].value <= limits["diverged"].value
+    check_refused(
+        lambda: trained_step_size(prompts, 1.0, 2.0, risk=0.2, event="lost", **asked), ["event", "'lost'"]
+    )
+    check_refused(lambda: trained_step_size(prompts, 2.0, 1.0, risk=0.2, **asked), ["high", "exchange"])
