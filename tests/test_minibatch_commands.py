@@ -7,7 +7,13 @@ import pytest
 from commands import BATCHES, TABLE
 
 import lintrans as lt
-from lintrans.minibatch import Population, escape_times, prompts_from_csv
+from lintrans.minibatch import (
+    Population,
+    escape_times,
+    prompts_from_csv,
+    trained_batch_size,
+    trained_escapes,
+)
 
 MAP = ["--step-sizes", "0.0001:0.002:3", "--batch-sizes", "1,8", "--batch-size", "4"]
 BMI = [*TABLE, "--standardize"]
@@ -22,12 +28,13 @@ def numbers(folder):
 
 
 def test_minibatch_answers_with_intervals(answer, folder):
-    found = answer("minibatch", *BMI, *MAP, "--step-size", "0.001", "--trainings", "3", "--risk", "0.2")
+    found = answer("minibatch", *BMI, *MAP, "--step-size", "0.001", "--verify", "3", "--risk", "0.2")
     assert found["n_prompts"] == 20 and found["leakage"] == 0
     for event in ("left", "diverged"):
         assert found["risk"][event]["low"] <= found["risk"][event]["value"] <= found["risk"][event]["high"]
     assert set(found["largest_step_size"]) == set(found["batch_size_needed"]) == {"value", "low", "high"}
-    assert found["trained"]["n_alike"] == 3 and found["trained"]["max_commutation_error"] < 1e-13
+    assert found["verified"]["n_alike"] == 3 and found["verified"]["max_commutation_error"] < 1e-13
+    assert found["answered_by"] == "mode" and found["largest_step_size"] == found["largest_step_size_by_mode"]
     saved = lt.load(folder / "minibatch.h5")
     assert saved.batch_size.tolist() == [1, 4, 8] and 0.001 in saved.step_size
     assert saved.settings["problem"]["context_length"] == 8
@@ -68,10 +75,88 @@ def test_numbers_in_an_archive_are_prompts_of_one_feature(answer, numbers):
     assert found["interpolates"] and found["n_prompts"] == 30 and "risk" not in found
 
 
-def test_a_leak_is_named(run, folder):
-    table = [word for word in TABLE if word not in ("--features", "bmi")]
-    code, out, _ = run("minibatch", *table, *MAP, "--standardize")
-    assert code == 0 and "leakage" in out and "beside the mode: rates come out too large" in out
+LEAKY = [word for word in TABLE if word not in ("--features", "bmi")] + ["--standardize"]
+
+
+def test_where_prompts_leak_trainings_answer(run, folder):
+    code, out, _ = run("minibatch", *LEAKY, *MAP)
+    assert code == 0 and "beside the mode: risks are measured on trainings" in out
+    assert "by the mode alone" in out
+    code, out, _ = run("minibatch", *LEAKY, *MAP, "--by-mode", "--force")
+    assert code == 0 and "beside the mode: rates come out too large" in out
+    assert "by the mode alone" not in out
+
+
+def test_trainings_are_those_of_the_library_and_of_the_definition(answer, folder):
+    asked = [
+        "--step-size",
+        "4e-5",
+        "--batch-size",
+        "4",
+        "--verify",
+        "8",
+        "--n-trajectories",
+        "40",
+        "--risk",
+        "0.2",
+    ]
+    found = answer("minibatch", *LEAKY, "--step-sizes", "1e-5:1e-3:3", "--batch-sizes", "1,8", *asked)
+    prompts = prompts_from_csv(
+        lt.example_data(),
+        target="progression",
+        context_length=8,
+        n_prompts=20,
+        standardize=True,
+        center=True,
+    )
+    weights = lt.initial_weights(10, value=0.1, scale=0.1, seed=0)
+    start = {"value": weights.value, "key_query": weights.key_query, "n_steps": 20}
+    expected = trained_escapes(prompts, step_size=4e-5, batch_size=4, n_trainings=40, **start)
+    assert found["risk"] == expected.summary()
+    assert found["answered_by"] == "trainings" and found["verified"]["n_alike"] == 8
+    needed = trained_batch_size(prompts, [1, 4, 8], step_size=4e-5, risk=0.2, n_trainings=40, **start)
+    assert [found["batch_size_needed"][end] for end in ("value", "low")] == [needed.value, needed.low]
+
+
+def test_escapes_of_prompts_that_leak_are_trained(answer, folder):
+    words = [*LEAKY, "--step-size", "1e-4"]
+    found = answer("escapes", *words)
+    assert found["answered_by"] == "trainings" and lt.load(folder / "escapes.h5").settings["trained"]
+    assert answer("escapes", *words, "--by-mode", "--force")["answered_by"] == "mode"
+    assert lt.load(folder / "escapes.h5").settings["by_mode"]
+
+
+def test_a_trained_sweep_goes_on_after_a_stop(run, folder, monkeypatch):
+    from lintrans.minibatch.trainings import TrainingSweep
+
+    monkeypatch.setattr(TrainingSweep, "cells_per_tile", 64)
+    whole = TrainingSweep.compute
+    words = [*LEAKY, "--step-size", "1e-4", "--n-trajectories", "200"]
+    calls = []
+
+    def interrupted(self, *place):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(self, *place)
+
+    monkeypatch.setattr(TrainingSweep, "compute", interrupted)
+    code, _, err = run("escapes", *words, "--output", "a.h5", "--n-workers", "1")
+    assert code == 130 and "lintrans resume" in err
+    monkeypatch.setattr(TrainingSweep, "compute", whole)
+    assert run("resume", "a.h5", "--quiet")[0] == 0
+    assert run("escapes", *words, "--output", "b.h5")[0] == 0
+    assert (folder / "a.h5").read_bytes() == (folder / "b.h5").read_bytes()
+
+
+def test_a_warm_up_is_taken_from_ramps(answer, folder):
+    words = [*BMI, "--step-size", "2e-4", "--batch-size", "4"]
+    found = answer("escapes", *words, "--schedule", "0.1:1:10,0.5")
+    schedule = lt.load(folder / "escapes.h5").settings["schedule"]
+    assert schedule == [*np.linspace(0.1, 1, 10).tolist(), 0.5]
+    ends = lt.load(folder / "escapes.h5").end_a
+    assert found["mu"] == answer("escapes", *words, "--force")["mu"]
+    assert (ends != lt.load(folder / "escapes.h5").end_a).all()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +164,9 @@ def test_a_leak_is_named(run, folder):
     [
         (["--risk", "0"], ["risk", "between 0 and 1", "got 0"]),
         (["--event", "lost"], ["event", "left, diverged", "'lost'"]),
-        (["--trainings", "2"], ["--trainings", "--step-size"]),
+        (["--verify", "2"], ["--verify", "--step-size"]),
+        (["--schedule", "0.5,2"], ["schedule", "at most 1", "schedule[1]=2"]),
+        (["--schedule", "1:2"], ["--schedule", "start:stop:count"]),
         (["--batch-sizes", "1,x"], ["--batch-sizes", "'x'"]),
         (["--batch-size", "0"], ["batch", "got 0"]),
         (["--step-size", "-1"], ["step-size", "positive"]),
@@ -93,9 +180,9 @@ def test_bad_words_are_refused_before_any_work(refused, words, needles):
     refused("minibatch", *TABLE, *words, needles=needles)
 
 
-def test_trainings_need_a_table(refused, numbers):
-    words = ["--step-size", "0.1", "--trainings", "2", "--n-trajectories", "8", "--n-steps", "9"]
-    refused("minibatch", numbers, *MAP, *words, needles=["--trainings", "table"])
+def test_verification_needs_a_table(refused, numbers):
+    words = ["--step-size", "0.1", "--verify", "2", "--n-trajectories", "8", "--n-steps", "9"]
+    refused("minibatch", numbers, *MAP, *words, needles=["--verify", "table"])
 
 
 def test_an_archive_without_the_keys_is_refused(refused, folder):

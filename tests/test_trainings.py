@@ -12,11 +12,12 @@ from problems import NEAR, check_refused, random_prompt, stopped_after
 from lintrans import TwoFactorWeights, normal_form, store
 from lintrans.batch_training import Problems, train_on_batches
 from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
-from lintrans.minibatch.limits import bisect_limit
+from lintrans.minibatch.limits import bisect_step_size, search_batch_size
 from lintrans.minibatch.proportions import proportion
 from lintrans.minibatch.sampling import SAMPLINGS
 from lintrans.minibatch.trainings import (
     TrainingSweep,
+    trained_batch_size,
     trained_escapes,
     trained_step_size,
     training_sweep,
@@ -375,7 +376,7 @@ def test_bisection_finds_the_crossings_of_binomial_counts(low, high, risk):
         asked.append(eta)
         return int((draws < risk_of(eta)).sum())
 
-    found = bisect_limit(count_events, n, risk, low, high, ratio=1.02)
+    found = bisect_step_size(count_events, n, risk, low, high, ratio=1.02)
     rules = (
         lambda k: k / n <= risk,
         lambda k: proportion(k, n).high <= risk,
@@ -391,15 +392,15 @@ def test_bisection_finds_the_crossings_of_binomial_counts(low, high, risk):
 
 
 def test_limits_out_of_reach_are_nan():
-    never, always = (bisect_limit(lambda eta, k=k: k, 100, 0.1, 1.0, 2.0) for k in (0, 100))
+    never, always = (bisect_step_size(lambda eta, k=k: k, 100, 0.1, 1.0, 2.0) for k in (0, 100))
     assert all(map(math.isnan, never)) and all(map(math.isnan, always))
-    far = bisect_limit(lambda eta: 100 * (eta > 3000), 100, 0.1, 1.0, 2.0)
+    far = bisect_step_size(lambda eta: 100 * (eta > 3000), 100, 0.1, 1.0, 2.0)
     assert all(map(math.isnan, far))
-    near = bisect_limit(lambda eta: 100 * (eta > 1500), 100, 0.1, 1.0, 2.0)
+    near = bisect_step_size(lambda eta: 100 * (eta > 1500), 100, 0.1, 1.0, 2.0)
     assert 1500 / 1.01 < near.value <= 1500 < near.high
-    few = bisect_limit(lambda eta: 10 * (eta > 1.5), 10, 0.01, 1.0, 2.0)
+    few = bisect_step_size(lambda eta: 10 * (eta > 1.5), 10, 0.01, 1.0, 2.0)
     assert math.isnan(few.low) and 1.5 / 1.01 < few.value <= 1.5 < few.high
-    likely = bisect_limit(lambda eta: 3 * (eta > 1.5), 3, 0.9, 1.0, 2.0)
+    likely = bisect_step_size(lambda eta: 3 * (eta > 1.5), 3, 0.9, 1.0, 2.0)
     assert math.isnan(likely.high) and 1.5 / 1.01 < likely.value <= 1.5
 
 
@@ -416,7 +417,53 @@ def test_limits_out_of_reach_are_nan():
 )
 def test_bad_brackets_are_refused(changed, parts):
     asked = {"n_trials": 10, "risk": 0.1, "low": 1.0, "high": 2.0, "ratio": 1.1} | changed
-    check_refused(lambda: bisect_limit(lambda eta: 0, **asked), parts)
+    check_refused(lambda: bisect_step_size(lambda eta: 0, **asked), parts)
+
+
+def test_the_smallest_batch_size_is_found_among_some():
+    sizes, asked = [1, 2, 4, 8, 16, 32], []
+
+    def count(size):
+        asked.append(size)
+        return 1000 // size
+
+    found = search_batch_size(count, 1000, 0.1, sizes)
+    assert found == (16, 16, 16) and len(asked) == len(set(asked)) < len(sizes)
+    low, high = (min(s for s in sizes if interval(1000 // s)[i] <= 0.13) for i in (0, 1))
+    assert search_batch_size(count, 1000, 0.13, sizes) == (8, low, high) and low < high
+    assert np.isnan(search_batch_size(count, 1000, 0.01, sizes)).all()
+
+
+def interval(k):
+    return proportion(k, 1000).low, proportion(k, 1000).high
+
+
+@pytest.mark.parametrize("prompts", [leaky(3), NEAR], ids=["leaky", "near"])
+def test_the_trained_batch_size_keeps_the_risk_and_the_one_before_does_not(prompts):
+    d, eta = prompts[0].d, Population.from_prompts(prompts).unit_step_size
+    start = {"value": 0.5, "key_query": np.eye(d), "n_steps": 50, "n_trainings": 100}
+    sizes = [1, 2, 4, 8, 16, 32, 64]
+    answers = []
+    for part in (0.03, 0.1, 0.3, 0.6):
+        asked = start | {"step_size": part * eta}
+        found = trained_batch_size(prompts, sizes, risk=0.2, **asked).value
+        risks = (
+            trained_escapes(prompts, batch_size=size, **asked).probability("left").value for size in sizes
+        )
+        expected = next((size for size, risk in zip(sizes, risks, strict=False) if risk <= 0.2), math.nan)
+        assert found == pytest.approx(expected, nan_ok=True)
+        answers.append(expected)
+    assert np.isfinite(answers).sum() > 1 and len(set(answers)) > 1
+
+
+def test_progress_adds_up_over_counts(monkeypatch):
+    prompts, seen = leaky(1), []
+    start = {"value": 0.5, "key_query": [[0.5]], "n_steps": 20, "n_trainings": 64, "batch_size": 1}
+    trained_step_size(
+        prompts, 0.01, 0.1, risk=0.1, progress=lambda done, total, found: seen.append((done, total)), **start
+    )
+    done, total = np.array(seen).T
+    assert (np.diff(done) >= 0).all() and done[-1] == total[-1] and total[-1] % 64 == 0 and total[-1] > 64
 
 
 def test_the_trained_step_size_keeps_the_risk_and_the_next_does_not():

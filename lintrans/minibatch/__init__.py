@@ -1,19 +1,25 @@
 """Mini-batch training: a random two-factor map on one shared mode, and the transformer itself, many times.
 
-`population` is what batches are drawn from, `sampling` how; `kernels` walks trajectories, `escapes`,
-`statistics` and `risk` ask one question each of them, and `verification` holds them against mini-batch
-training of the transformer. `trainings` asks the same of compiled trainings, of prompts that share no mode.
+`population` is what batches are drawn from, `sampling` how; `kernels` walks trajectories, and `escapes`,
+`statistics` and `risk` ask one question each of them. `trainings` asks the same of the transformer, compiled,
+for prompts that share no mode. `limits` looks for the step size and batch size of a risk, and `verification`
+holds it all against mini-batch training by the definition of attention.
 """
 
 from lintrans.minibatch.escapes import EscapeTimes, escape_sweep, escape_times
-from lintrans.minibatch.limits import Limit, bisect_limit
+from lintrans.minibatch.limits import Limit, bisect_step_size, search_batch_size
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import Proportion
 from lintrans.minibatch.risk import RiskMap, refine_step_size, risk_map, risk_sweep
 from lintrans.minibatch.sampling import draw_batches
 from lintrans.minibatch.statistics import BatchExponents, batch_exponents, stationary_density
 from lintrans.minibatch.tables import prompts_from_csv
-from lintrans.minibatch.trainings import trained_escapes, trained_step_size, training_sweep
+from lintrans.minibatch.trainings import (
+    trained_batch_size,
+    trained_escapes,
+    trained_step_size,
+    training_sweep,
+)
 from lintrans.minibatch.verification import (
     BatchVerification,
     TrainedRisk,
@@ -31,7 +37,7 @@ __all__ = [
     "RiskMap",
     "TrainedRisk",
     "batch_exponents",
-    "bisect_limit",
+    "bisect_step_size",
     "draw_batches",
     "escape_sweep",
     "escape_times",
@@ -39,7 +45,9 @@ __all__ = [
     "refine_step_size",
     "risk_map",
     "risk_sweep",
+    "search_batch_size",
     "stationary_density",
+    "trained_batch_size",
     "trained_escapes",
     "trained_risk",
     "trained_step_size",

@@ -78,7 +78,7 @@ class EscapeTimes(Result):
         n_steps
             Up to this step.
         """
-        steps = _event(self, event)
+        steps = self._steps(event)
         last = self.settings["n_steps"] if n_steps is None else n_steps
         return proportion(int(((steps >= 0) & (steps <= last)).sum()), steps.size)
 
@@ -91,7 +91,7 @@ class EscapeTimes(Result):
         survival, low, high : (n_steps + 1,) arrays
             The interval has 95 % confidence at every step by itself.
         """
-        steps, n_steps = _event(self, event), int(self.settings["n_steps"])
+        steps, n_steps = self._steps(event), int(self.settings["n_steps"])
         happened = np.cumsum(np.bincount(steps[steps >= 0], minlength=n_steps + 1)[: n_steps + 1])
         alive = steps.size - happened
         low, high = intervals(alive, steps.size, CONFIDENCE)
@@ -102,11 +102,19 @@ class EscapeTimes(Result):
 
         The interval treats steps of the window as alike; the value is events over steps at risk.
         """
-        steps = _event(self, event)
+        steps = self._steps(event)
         alive = (steps < 0) | (steps > first)
         within = (steps > first) & (steps <= last)
         at_risk = int(np.where(within, steps - first, last - first)[alive].sum())
         return proportion(int(within.sum()), at_risk)
+
+    def count(self, event: str) -> int:
+        """Number of trajectories to which an event happens."""
+        return int((self._steps(event) >= 0).sum())
+
+    def _steps(self, event: str) -> StepArray:
+        steps: StepArray = getattr(self, check_event(event))
+        return steps
 
 
 def escape_times(
@@ -203,6 +211,7 @@ def escape_sweep(
     return EscapeSweep(
         moments=population.moments,
         labels=population.labels,
+        leaks=population.leaks,
         mu=positive("mu", mu),
         u=finite("u", u),
         v=finite("v", v),
@@ -223,6 +232,7 @@ class EscapeSweep(Sweep):
 
     moments: FloatArray
     labels: FloatArray
+    leaks: bool
     mu: float
     u: float
     v: float
@@ -261,7 +271,8 @@ class EscapeSweep(Sweep):
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `escape_times`; the prompts are arrays of the result."""
         names = ("mu", "u", "v", "batch_size", "sampling", "n_steps", "n_trajectories", "seed")
-        return {name: getattr(self, name) for name in names} | schedule_settings(self.schedule)
+        kept = {name: getattr(self, name) for name in names}
+        return kept | leakage_settings(self.leaks) | schedule_settings(self.schedule)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Trajectories that have left, and that have diverged."""
@@ -317,8 +328,13 @@ def walk(
     return found
 
 
-def _event(result: EscapeTimes, event: str) -> StepArray:
+def leakage_settings(leaks: bool) -> dict[str, bool]:
+    """Return as a setting that prompts were projected onto a mode they do not share; none if they do."""
+    return {"by_mode": True} if leaks else {}
+
+
+def check_event(event: str) -> str:
+    """Check the name of an event."""
     if event not in EVENTS:
         raise InputError(f"event must be one of {', '.join(EVENTS)}, got {event!r}; choose one")
-    steps: StepArray = getattr(result, event)
-    return steps
+    return event

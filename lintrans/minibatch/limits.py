@@ -1,18 +1,23 @@
-"""The largest step size that keeps a risk low, found by counting events at a few step sizes.
+"""The largest step size, or the smallest batch size, that keeps a risk low, by counting events at a few.
 
-`bisect_limit` asks for a count where the answer can still be: between the smallest step size known to exceed
-the risk and the largest known below it. The three numbers of a `Limit` are found so one after the other, each
-from all the counts there are. The risk is taken to grow with the step size.
+`bisect_step_size` asks for a count where the answer can still be: between the smallest step size known to
+exceed the risk and the largest known below it. The three numbers of a `Limit` are found so one after the
+other, each from all the counts there are. The risk is taken to grow with the step size, and to fall with the
+batch size.
 """
 
 from __future__ import annotations
 
+import bisect
+import functools
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lintrans.errors import InputError, count, finite, positive
 from lintrans.minibatch.proportions import proportion
+from lintrans.sweeps import Progress
 
 MAX_MOVES = 10  # doublings of either end of the bracket
 RATIO = 1.01
@@ -26,7 +31,7 @@ class Limit(NamedTuple):
     value : float
         By the estimates of the risk.
     low, high : float
-        By the ends of their intervals; NaN where the map does not reach.
+        By the ends of their intervals; NaN where none was found.
     """
 
     value: float
@@ -34,7 +39,7 @@ class Limit(NamedTuple):
     high: float
 
 
-def bisect_limit(
+def bisect_step_size(
     count_events: Callable[[float], int],
     n_trials: int,
     risk: float,
@@ -78,13 +83,11 @@ def bisect_limit(
     --------
     A risk of step size / 10, counted exactly:
 
-    >>> found = bisect_limit(lambda eta: min(1000, round(100 * eta)), 1000, 0.2, 0.1, 1.0)
+    >>> found = bisect_step_size(lambda eta: min(1000, round(100 * eta)), 1000, 0.2, 0.1, 1.0)
     >>> round(found.value, 1), found.low < found.value < found.high
     (2.0, True)
     """
-    n = count("n_trials", n_trials)
-    if not 0 < finite("risk", risk) < 1:
-        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
+    n, risk = count("n_trials", n_trials), check_risk(risk)
     if positive("low", low) >= finite("high", high):
         raise InputError(f"high must lie above low = {low:g}, got {high:g}; exchange them")
     if finite("ratio", ratio) <= 1:
@@ -118,3 +121,69 @@ def bisect_limit(
         enclose(lambda k: proportion(k, n).high <= risk)[0],
         enclose(lambda k: proportion(k, n).low <= risk)[1],
     )
+
+
+def search_batch_size(
+    count_events: Callable[[int], int], n_trials: int, risk: float, sizes: Sequence[int]
+) -> Limit:
+    """Find the smallest of some batch sizes with a risk up to ``risk``, from counts at a few of them.
+
+    Parameters
+    ----------
+    count_events
+        Number of trials with a batch size in which the event happens; asked once for each.
+    n_trials
+        Trials with every batch size.
+    risk
+        Accepted probability of the event, between 0 and 1. It must fall with the batch size.
+    sizes
+        Batch sizes, increasing.
+
+    Returns
+    -------
+    limit : Limit
+        ``value``: by the estimates; ``low``: from there on it cannot be excluded that the risk is kept;
+        ``high``: with 95 % confidence it is. NaN where no size does.
+
+    Raises
+    ------
+    InputError
+        If the risk or the number of trials is out of range.
+
+    Examples
+    --------
+    >>> search_batch_size(lambda size: 1000 // size, 1000, 0.26, [1, 2, 4, 8])
+    Limit(value=4.0, low=4.0, high=8.0)
+    """
+    n, risk = count("n_trials", n_trials), check_risk(risk)
+    asked = functools.cache(count_events)
+
+    def smallest(keeps: Callable[[int], bool]) -> float:
+        i = bisect.bisect_left(sizes, True, key=lambda size: keeps(asked(size)))
+        return float(sizes[i]) if i < len(sizes) else math.nan
+
+    return Limit(
+        smallest(lambda k: k <= risk * n),
+        smallest(lambda k: proportion(k, n).low <= risk),
+        smallest(lambda k: proportion(k, n).high <= risk),
+    )
+
+
+def successive(progress: Progress | None, n_trials: int) -> Iterator[Progress | None]:
+    """Yield a report of progress for every count there will be, of trials in all counts so far."""
+    for i in itertools.count():
+        if progress is None:
+            yield None
+        else:
+            yield functools.partial(_report, progress, i * n_trials)
+
+
+def _report(progress: Progress, before: int, done: int, total: int, found: Mapping[str, int]) -> None:
+    progress(before + done, before + total, found)
+
+
+def check_risk(risk: float) -> float:
+    """Check an accepted risk."""
+    if not 0 < finite("risk", risk) < 1:
+        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
+    return risk

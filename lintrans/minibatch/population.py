@@ -220,6 +220,11 @@ class Population:
         return not self.mismatches.any()
 
     @property
+    def leaks(self) -> bool:
+        """Whether a prompt has a part beside the mode, so that the random map is only near to training."""
+        return self.leakage is not None and bool(self.leakage.any())
+
+    @property
     def variances(self) -> Moments:
         """Second moments of curvature and mismatch over the prompts."""
         a, d = self.curvatures - 1, self.mismatches

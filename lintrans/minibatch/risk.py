@@ -18,8 +18,8 @@ from lintrans import normal_form
 from lintrans.errors import InputError, count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, escape_times, walk
-from lintrans.minibatch.limits import Limit, bisect_limit
+from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, escape_times, leakage_settings, walk
+from lintrans.minibatch.limits import Limit, bisect_step_size, successive
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import intervals
 from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
@@ -108,9 +108,7 @@ class RiskMap(Result):
         return int(found[0])
 
     def _counts(self, event: str) -> IntArray:
-        if event not in EVENTS:
-            raise InputError(f"event must be one of {', '.join(EVENTS)}, got {event!r}; choose one")
-        counts: IntArray = getattr(self, event)
+        counts: IntArray = getattr(self, check_event(event))
         return counts
 
 
@@ -198,6 +196,7 @@ def risk_sweep(
     return RiskSweep(
         moments=population.moments,
         labels=population.labels,
+        leaks=population.leaks,
         step_size=etas,
         batch_size=np.array(sizes, dtype=np.int64),
         u=finite("u", u),
@@ -218,6 +217,7 @@ class RiskSweep(Sweep):
 
     moments: FloatArray
     labels: FloatArray
+    leaks: bool
     step_size: FloatArray
     batch_size: IntArray
     u: float
@@ -257,7 +257,12 @@ class RiskSweep(Sweep):
         """Return the arguments of `risk_map`; the prompts and axes are arrays of the result."""
         names = ("u", "v", "sampling", "n_steps", "n_trajectories", "seed")
         unit = {"mu_per_step_size": 1 / Population(self.moments, self.labels).unit_step_size}
-        return {name: getattr(self, name) for name in names} | unit | schedule_settings(self.schedule)
+        return (
+            {name: getattr(self, name) for name in names}
+            | unit
+            | leakage_settings(self.leaks)
+            | schedule_settings(self.schedule)
+        )
 
     def compute(self, *place: slice) -> Arrays:
         """Counts of one cell, as the only one of a tile."""
@@ -293,14 +298,6 @@ def default_batch_sizes(population: Population) -> list[int]:
     return [2**i for i in range(LARGEST_BATCH.bit_length()) if i == 0 or 2**i <= population.n_prompts // 2]
 
 
-def check_risk(risk: float, event: str) -> None:
-    """Check a risk that is accepted, and what of."""
-    if not 0 < finite("risk", risk) < 1:
-        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
-    if event not in EVENTS:
-        raise InputError(f"event must be one of {', '.join(EVENTS)}, got {event!r}; choose one")
-
-
 def refine_step_size(
     coarse: RiskMap,
     batch_size: int,
@@ -313,14 +310,16 @@ def refine_step_size(
 ) -> Limit:
     """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
 
-    Found to 1 % (`lintrans.minibatch.limits.bisect_limit`), beyond the map too. ``progress`` is called as by
-    `lintrans.minibatch.escapes.escape_times`, from the start for every step size.
+    Found to 1 % (`lintrans.minibatch.limits.bisect_step_size`), beyond the map too. ``progress`` is called as
+    by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step sizes so far.
     """
     found = coarse.largest_step_size(batch_size, risk, event)
     low = found.low if math.isfinite(found.low) else float(coarse.step_size[0])
     high = found.high if found.high > low else 2 * low
     names = ("u", "v", "sampling", "n_steps", "seed")
     population = Population(coarse.moment, coarse.label)
+
+    reports = successive(progress, n_trajectories)
 
     def count_events(step_size: float) -> int:
         times = escape_times(
@@ -331,11 +330,11 @@ def refine_step_size(
             batch_size=batch_size,
             n_trajectories=n_trajectories,
             n_threads=n_threads,
-            progress=progress,
+            progress=next(reports),
         )
-        return int((getattr(times, event) >= 0).sum())
+        return times.count(event)
 
-    return bisect_limit(count_events, n_trajectories, risk, low, high)
+    return bisect_step_size(count_events, n_trajectories, risk, low, high)
 
 
 def _last(values: FloatArray, holds: Bound) -> float:

@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import count, finite, positive
+from lintrans.errors import count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, EscapeTimes
-from lintrans.minibatch.limits import RATIO, Limit, bisect_limit
+from lintrans.minibatch.escapes import EVENTS, N_STEPS, EscapeTimes, check_event
+from lintrans.minibatch.limits import RATIO, Limit, bisect_step_size, search_batch_size, successive
 from lintrans.minibatch.population import ROUNDING, Population
-from lintrans.minibatch.risk import check_risk
 from lintrans.minibatch.sampling import (
     SAMPLINGS,
     check_batch_size,
@@ -128,9 +127,7 @@ def trained_escapes(
         seed=seed,
         schedule=schedule,
     )
-    check_memory("the trainings", sweep.n_bytes)
-    result: EscapeTimes = compute(sweep, executor=Threads(n_threads), progress=progress)
-    return result
+    return _compute(sweep, n_threads, progress)
 
 
 def trained_step_size(
@@ -159,7 +156,7 @@ def trained_step_size(
     Parameters
     ----------
     low, high
-        Learning rates to begin with; see `lintrans.minibatch.limits.bisect_limit`.
+        Learning rates to begin with; see `lintrans.minibatch.limits.bisect_step_size`.
     risk
         Accepted probability of the event within n_steps.
     event
@@ -169,7 +166,7 @@ def trained_step_size(
     ratio
         The answer is found up to this factor.
     progress
-        Called as by `trained_escapes`, from the start for every learning rate.
+        Called as by `trained_escapes`, with the trainings of all learning rates so far.
     prompts, value, key_query, batch_size, sampling, n_steps, seed, schedule, n_threads
         As in `trained_escapes`.
 
@@ -181,7 +178,7 @@ def trained_step_size(
     Raises
     ------
     InputError, NoNormalFormError
-        As `trained_escapes` and `lintrans.minibatch.limits.bisect_limit`.
+        As `trained_escapes` and `lintrans.minibatch.limits.bisect_step_size`.
 
     Examples
     --------
@@ -193,7 +190,7 @@ def trained_step_size(
     >>> 1.98 <= found.value <= 2 < found.high
     True
     """
-    check_risk(risk, event)
+    check_event(event)
     sweep = training_sweep(
         prompts,
         step_size=low,
@@ -206,14 +203,88 @@ def trained_step_size(
         seed=seed,
         schedule=schedule,
     )
-    check_memory("the trainings", sweep.n_bytes)
-    executor = Threads(n_threads)
+
+    reports = successive(progress, sweep.n_trainings)
 
     def count_events(step_size: float) -> int:
-        found = compute(replace(sweep, step_size=step_size), executor=executor, progress=progress)
-        return int((getattr(found, event) != kernels.NEVER).sum())
+        return _compute(replace(sweep, step_size=step_size), n_threads, next(reports)).count(event)
 
-    return bisect_limit(count_events, sweep.n_trainings, risk, low, high, ratio=ratio)
+    return bisect_step_size(count_events, sweep.n_trainings, risk, low, high, ratio=ratio)
+
+
+def trained_batch_size(
+    prompts: Sequence[Prompt],
+    sizes: Sequence[int],
+    *,
+    step_size: float,
+    value: float,
+    key_query: ArrayLike,
+    risk: float,
+    event: str = "left",
+    sampling: str = "with-replacement",
+    n_steps: int = N_STEPS,
+    n_trainings: int = N_TRAININGS,
+    seed: int = 0,
+    schedule: ArrayLike | None = None,
+    n_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Limit:
+    """Smallest of some batch sizes from which on training keeps a risk, measured on trainings.
+
+    Parameters
+    ----------
+    sizes
+        Batch sizes, increasing; a few of them are tried, by `lintrans.minibatch.limits.search_batch_size`.
+    risk, event, n_trainings, progress
+        As in `trained_step_size`.
+    prompts, step_size, value, key_query, sampling, n_steps, seed, schedule, n_threads
+        As in `trained_escapes`.
+
+    Returns
+    -------
+    limit : Limit
+        In prompts.
+
+    Raises
+    ------
+    InputError, NoNormalFormError
+        As `trained_escapes` and `lintrans.minibatch.limits.search_batch_size`.
+
+    Examples
+    --------
+    >>> noisy = [Prompt.from_arrays([[1.0]], [1.0], [1.0], y) for y in (0.2, 1.8)]
+    >>> start = {"value": 1.0, "key_query": [[1.0]]}
+    >>> asked = {"step_size": 0.9, "risk": 0.1, "n_steps": 100, "n_trainings": 256}
+    >>> trained_batch_size(noisy, [1, 4, 16, 64], **start, **asked).value
+    16.0
+    """
+    check_event(event)
+    batch_sizes = [check_batch_size(size, len(prompts), sampling) for size in increasing("sizes", sizes)]
+    sweep = training_sweep(
+        prompts,
+        step_size=step_size,
+        value=value,
+        key_query=key_query,
+        batch_size=batch_sizes[-1],
+        sampling=sampling,
+        n_steps=n_steps,
+        n_trainings=n_trainings,
+        seed=seed,
+        schedule=schedule,
+    )
+
+    reports = successive(progress, sweep.n_trainings)
+
+    def count_events(batch_size: int) -> int:
+        return _compute(replace(sweep, batch_size=batch_size), n_threads, next(reports)).count(event)
+
+    return search_batch_size(count_events, sweep.n_trainings, risk, batch_sizes)
+
+
+def _compute(sweep: TrainingSweep, n_threads: int | None, progress: Progress | None) -> EscapeTimes:
+    check_memory("the trainings", sweep.n_bytes)
+    result: EscapeTimes = compute(sweep, executor=Threads(n_threads), progress=progress)
+    return result
 
 
 def training_sweep(

@@ -25,6 +25,7 @@ from lintrans.minibatch.escapes import EVENTS, escape_times
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import Proportion, proportion
 from lintrans.minibatch.sampling import check_schedule, draw_batches, schedule_settings
+from lintrans.minibatch.trainings import trained_escapes
 from lintrans.prompt import Prompt
 from lintrans.results import Result, axis, on
 from lintrans.sweeps import Progress
@@ -223,7 +224,8 @@ class TrainedRisk:
     left, diverged : Proportion
         Of the trainings, by their projected weights.
     n_alike : int
-        Trainings that left and diverged at the very steps at which the trajectory of the map did.
+        Trainings that left and diverged at the very steps at which they should: those of the trajectory of
+        the map or, for prompts that share no mode, of the compiled training.
     max_commutation_error : float
         Over all steps of all trainings.
     """
@@ -248,7 +250,9 @@ def trained_risk(
     schedule: ArrayLike | None = None,
     progress: Progress | None = None,
 ) -> TrainedRisk:
-    """Train the transformer many times and count what happens, beside the random map on the same batches.
+    """Train the transformer many times and count what happens, beside what is predicted for the same batches.
+
+    Training is by the definition of attention; `lintrans.minibatch.trainings.trained_escapes` is compiled.
 
     Parameters
     ----------
@@ -276,7 +280,11 @@ def trained_risk(
     both = population, _ = Population.from_prompts(prompts), Problems(prompts, weights)
     mu = population.mu(step_size)
     u, v = population.project_weights(weights.value, weights.key_query)
-    predicted = escape_times(population, mu, u, v, n_trajectories=n_trainings, **options)
+    if population.leaks:
+        start = {"value": value, "key_query": key_query, **options}
+        predicted = trained_escapes(prompts, step_size=step_size, n_trainings=n_trainings, **start)
+    else:
+        predicted = escape_times(population, mu, u, v, n_trajectories=n_trainings, **options)
     trained, error = np.full((n_trainings, 2), kernels.NEVER), 0.0
     for i in range(n_trainings):
         run = _verify(*both, weights, step_size, trajectory=i, **options)

@@ -42,7 +42,8 @@ def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
     _label_sizes(axes, y)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     n_steps = result.settings["n_steps"]
-    bar.set_label(f"risk of {EVENT_NAMES[event]}\nin {n_steps} steps")
+    by_mode = ", by the mode alone" if "by_mode" in result.settings else ""
+    bar.set_label(f"risk of {EVENT_NAMES[event]}\nin {n_steps} steps{by_mode}")
     bar.ax.tick_params(labelsize=6)
     figure.legend(loc="outside upper center", ncols=4, **LEGEND)
     return figure
@@ -85,8 +86,9 @@ def draw_batch_verification(result: BatchVerification) -> Figure:
 
 
 def _title(settings: dict[str, Any]) -> str:
-    scheduled = ", scheduled" if "schedule" in settings else ""
-    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{scheduled}"
+    notes = {"schedule": ", scheduled", "by_mode": ", by the mode alone", "trained": ", trained"}
+    said = "".join(text for name, text in notes.items() if name in settings)
+    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{said}"
 
 
 def _draw_levels(axes: Axes, x: FloatArray, y: FloatArray, risk: FloatArray) -> None:
