@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 
 START = 1.5, 0.6
 RISK, N_STEPS = 0.1, 1000
+RATIO = 1.001  # to which step sizes are bisected: the largest batches are within 3 % of the full batch
 SIZES = [4**i for i in range(6)]
 POPULATIONS = {
     "interpolating": Population.sampled(500, spread=0.4, noise=0.0, seed=6),
@@ -48,7 +49,7 @@ def shrinkage(population: Population, sizes: list[int], n_trajectories: int) -> 
             n_trajectories=n_trajectories // 10,
             seed=CONFIG["seed"],
         )
-        limit = refine_step_size(coarse, size, RISK, n_trajectories=n_trajectories)
+        limit = refine_step_size(coarse, size, RISK, n_trajectories=n_trajectories, ratio=RATIO)
         certified = np.nan
         if population.interpolates:
             asked = {"batch_size": size, "n_steps": N_STEPS, "risk": RISK}

@@ -19,7 +19,7 @@ from lintrans.errors import InputError, count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, escape_times, leakage_settings, walk
-from lintrans.minibatch.limits import Limit, bisect_step_size, successive
+from lintrans.minibatch.limits import RATIO, Limit, bisect_step_size, successive
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import intervals
 from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
@@ -305,13 +305,15 @@ def refine_step_size(
     event: str = "left",
     *,
     n_trajectories: int = 10 * N_TRAJECTORIES,
+    ratio: float = RATIO,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
     """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
 
-    Found to 1 % (`lintrans.minibatch.limits.bisect_step_size`), beyond the map too. ``progress`` is called as
-    by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step sizes so far.
+    Found up to a factor ``ratio`` (`lintrans.minibatch.limits.bisect_step_size`), beyond the map too.
+    ``progress`` is called as by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step
+    sizes so far.
     """
     found = coarse.largest_step_size(batch_size, risk, event)
     low = found.low if math.isfinite(found.low) else float(coarse.step_size[0])
@@ -334,7 +336,7 @@ def refine_step_size(
         )
         return times.count(event)
 
-    return bisect_step_size(count_events, n_trajectories, risk, low, high)
+    return bisect_step_size(count_events, n_trajectories, risk, low, high, ratio=ratio)
 
 
 def _last(values: FloatArray, holds: Bound) -> float:
