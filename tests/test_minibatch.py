@@ -254,6 +254,14 @@ def test_survival_falls_from_one_to_what_is_left_and_hazards_agree():
         found.probability("lost")
 
 
+def test_a_window_without_steps_at_risk_says_nothing():
+    gone = escape_times(NOISY, 2.5, 0.5, 0.5, batch_size=1, n_steps=50, n_trajectories=20)
+    assert (gone.left == 0).all()
+    for first, last in ((5, 20), (5, 5)):
+        value, low, high = gone.hazard("left", first, last)
+        assert math.isnan(value) and (low, high) == (0, 1)
+
+
 def test_results_do_not_depend_on_threads_or_on_the_number_of_trajectories():
     options = {"batch_size": 3, "sampling": "epochs", "n_steps": 64, "seed": 3}
     whole = escape_times(NOISY, 0.9, 0.5, 0.5, n_trajectories=3000, n_threads=2, **options)

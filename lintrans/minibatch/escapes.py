@@ -8,6 +8,7 @@ minibatch.ellipse.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,12 +101,14 @@ class EscapeTimes(Result):
     def hazard(self, event: str, first: int, last: int) -> Proportion:
         """Probability per step of the event between two steps, of those to which it has not happened before.
 
-        The interval treats steps of the window as alike; the value is events over steps at risk.
+        The interval treats steps of the window as alike; the value is events over steps at risk, NaN if none.
         """
         steps = self._steps(event)
         alive = (steps < 0) | (steps > first)
         within = (steps > first) & (steps <= last)
         at_risk = int(np.where(within, steps - first, last - first)[alive].sum())
+        if at_risk <= 0:
+            return Proportion(math.nan, 0.0, 1.0)
         return proportion(int(within.sum()), at_risk)
 
     def count(self, event: str) -> int:
