@@ -12,7 +12,8 @@ from report import limit_row, row
 
 import lintrans as lt
 from lintrans import kernels, sweeps
-from lintrans.minibatch import Population
+from lintrans.batch_training import Problems, train_on_batches
+from lintrans.minibatch import Population, draw_batches, prompts_from_csv, training_sweep
 from lintrans.minibatch.escapes import walk
 from lintrans.regimes import Regime
 
@@ -256,6 +257,41 @@ def _walk_batches(size, n, sampling, first=0):
 
 def _walk_part(part):
     _walk_batches(1, part.stop - part.start, "with-replacement", part.start)
+
+
+def trainings():
+    """Prompts of ten features that share no mode: compiled trainings, and training by definition."""
+    prompts = prompts_from_csv(
+        lt.example_data(),
+        target="progression",
+        context_length=32,
+        n_prompts=4000,
+        standardize=True,
+        center=True,
+    )
+    weights = lt.initial_weights(10, value=0.1, scale=0.1, seed=0)
+    eta, size, n_steps, n, few = 5e-5, 32, 1000, 1024, 200
+    asked = {"value": weights.value, "key_query": weights.key_query, "batch_size": size, "n_steps": n_steps}
+    sweep = training_sweep(prompts, step_size=eta, n_trainings=n, **asked)
+    literal, batches = Problems(prompts, weights), draw_batches(4000, size, few)
+
+    def compiled(part):
+        assert (sweep.compute(part)["left"] < 0).all()
+
+    times = interleave(
+        BATCH_ROUNDS,
+        compiled=timed(lambda: compiled(slice(0, n))),
+        two=threaded(compiled, n, 2, cells_per_slice=128),
+        literal=timed(lambda: train_on_batches(literal, weights, batches, step_size=eta)),
+        peak=timed(native.peak),
+    )
+    work, n_seen = f"{n:,} trainings x {n_steps:,} steps, d = 10, B = {size}", n * n_steps * size
+    cost = {"n_steps": n_seen, "n_multiply_adds": 2 * 10**2}  # of one prompt: predict, and update W
+    return [
+        limit_row(work, times["compiled"], times["peak"], **cost),
+        row(f"{work}, two threads", times["two"], "one thread", times["compiled"]),
+        row(work, times["compiled"], "training by definition", times["literal"] * n * n_steps / few),
+    ]
 
 
 def threads_of_the_machine():

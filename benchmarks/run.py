@@ -20,7 +20,7 @@ PARTS = {
     ],
     "basins": [comparisons.basin_maps_large, comparisons.basin_maps],
     "evidence": [comparisons.evidence],
-    "minibatch": [comparisons.random_map],
+    "minibatch": [comparisons.random_map, comparisons.trainings],
     "threads": [
         comparisons.threads_of_the_machine,
         comparisons.threads_iterating,
