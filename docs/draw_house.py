@@ -62,14 +62,14 @@ def box(x: float, y: float, width: float, height: float, room: str, fill: str = 
     return [
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="5" '
         f'fill="{fill}" stroke="#6b8299"/>',
-        text(x + 9, y + 18, room, 12.5, "#123", bold=True),
+        text(x + 9, y + 18, room, min(12.5, (width - 12) / (0.56 * len(room))), "#123", bold=True),
         *(text(x + 9, y + 34 + 13 * i, line, 10.5, "#333") for i, line in enumerate(sentence(room, width))),
     ]
 
 
 def text(x: float, y: float, words: str, size: float, color: str, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" fill="{color}"{weight}>{escape(words)}</text>'
+    return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size:.3g}" fill="{color}"{weight}>{escape(words)}</text>'
 
 
 def summary(room: str) -> str:

@@ -1,4 +1,4 @@
-"""All compiled loops: blocks of independent orbits of the two-factor map in mode coordinates.
+"""Compiled loops: blocks of independent orbits of the two-factor map in mode coordinates.
 
 One step of the map is `step` below,
 
