@@ -14,6 +14,9 @@ from lintrans.minibatch import (
     trained_batch_size,
     trained_escapes,
 )
+from lintrans.minibatch.escapes import EscapeSweep
+from lintrans.minibatch.risk import RiskSweep
+from lintrans.minibatch.trainings import TrainingSweep
 
 MAP = ["--step-sizes", "0.0001:0.002:3", "--batch-sizes", "1,8", "--batch-size", "4"]
 BMI = [*TABLE, "--standardize"]
@@ -126,29 +129,6 @@ def test_escapes_of_prompts_that_leak_are_trained(answer, folder):
     assert lt.load(folder / "escapes.h5").settings["by_mode"]
 
 
-def test_a_trained_sweep_goes_on_after_a_stop(run, folder, monkeypatch):
-    from lintrans.minibatch.trainings import TrainingSweep
-
-    monkeypatch.setattr(TrainingSweep, "cells_per_tile", 64)
-    whole = TrainingSweep.compute
-    words = [*LEAKY, "--step-size", "1e-4", "--n-trajectories", "200"]
-    calls = []
-
-    def interrupted(self, *place):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return whole(self, *place)
-
-    monkeypatch.setattr(TrainingSweep, "compute", interrupted)
-    code, _, err = run("escapes", *words, "--output", "a.h5", "--n-workers", "1")
-    assert code == 130 and "lintrans resume" in err
-    monkeypatch.setattr(TrainingSweep, "compute", whole)
-    assert run("resume", "a.h5", "--quiet")[0] == 0
-    assert run("escapes", *words, "--output", "b.h5")[0] == 0
-    assert (folder / "a.h5").read_bytes() == (folder / "b.h5").read_bytes()
-
-
 def test_a_warm_up_is_taken_from_ramps(answer, folder):
     words = [*BMI, "--step-size", "2e-4", "--batch-size", "4"]
     found = answer("escapes", *words, "--schedule", "0.1:1:10,0.5")
@@ -190,22 +170,29 @@ def test_an_archive_without_the_keys_is_refused(refused, folder):
     refused("minibatch", "other.npz", needles=["other.npz", "moments, labels", "no 'labels'"])
 
 
-def test_a_map_goes_on_after_a_stop(run, folder, monkeypatch):
-    from lintrans.minibatch.risk import RiskSweep
+STOPPED = {
+    "map": ("minibatch", BATCHES["minibatch"], RiskSweep),
+    "trajectories": ("escapes", [*BATCHES["escapes"], "--n-trajectories", "600"], EscapeSweep),
+    "trainings": ("escapes", [*LEAKY, "--step-size", "1e-4", "--n-trajectories", "200"], TrainingSweep),
+}
 
-    whole, words = RiskSweep.compute, [*BATCHES["minibatch"]]
-    calls = []
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_a_sweep_goes_on_after_a_stop(run, folder, monkeypatch, name):
+    command, words, sweep = STOPPED[name]
+    whole, calls = sweep.compute, []
 
     def interrupted(self, *place):
         calls.append(1)
-        if len(calls) == 5:
+        if len(calls) == 3:
             raise KeyboardInterrupt
         return whole(self, *place)
 
-    monkeypatch.setattr(RiskSweep, "compute", interrupted)
-    code, _, err = run("minibatch", *words, "--output", "a.h5", "--n-workers", "1")
+    monkeypatch.setattr(sweep, "cells_per_tile", 1 if name == "map" else 64)
+    monkeypatch.setattr(sweep, "compute", interrupted)
+    code, _, err = run(command, *words, "--output", "a.h5", "--n-workers", "1")
     assert code == 130 and "lintrans resume" in err
-    monkeypatch.setattr(RiskSweep, "compute", whole)
+    monkeypatch.setattr(sweep, "compute", whole)
     assert run("resume", "a.h5", "--quiet")[0] == 0
-    assert run("minibatch", *words, "--output", "b.h5")[0] == 0
+    assert run(command, *words, "--output", "b.h5")[0] == 0
     assert (folder / "a.h5").read_bytes() == (folder / "b.h5").read_bytes()

@@ -228,17 +228,19 @@ def escape_sweep(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class EscapeSweep(Sweep):
-    """The trajectories of `escape_times`; built by `escape_sweep`."""
+class TrajectorySweep(Sweep):
+    """What sweeps over many trainings from one start have in common, of the map and of the transformer.
 
-    result = EscapeTimes
+    Attributes
+    ----------
+    moments, labels : (N,) arrays
+        Of the population.
+    batch_size, sampling, n_steps, n_trajectories, seed, schedule
+        As in `escape_times`.
+    """
 
     moments: FloatArray
     labels: FloatArray
-    leaks: bool
-    mu: float
-    u: float
-    v: float
     batch_size: int
     sampling: str
     n_steps: int
@@ -256,12 +258,6 @@ class EscapeSweep(Sweep):
         """Steps of a trajectory."""
         return self.n_steps
 
-    @property
-    def cells_per_tile(self) -> int:
-        """Trajectories of a tile: whole blocks, fewer the more prompts they draw."""
-        blocks = DRAWS_PER_TILE // (self.n_steps * self.batch_size * kernels.BLOCK)
-        return max(4, min(blocks, 1024)) * kernels.BLOCK
-
     def axes(self) -> Arrays:
         """Numbers of trajectories and prompts, and the prompts."""
         return {
@@ -272,14 +268,46 @@ class EscapeSweep(Sweep):
         }
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `escape_times`; the prompts are arrays of the result."""
-        names = ("mu", "u", "v", "batch_size", "sampling", "n_steps", "n_trajectories", "seed")
-        kept = {name: getattr(self, name) for name in names}
-        return kept | leakage_settings(self.leaks) | schedule_settings(self.schedule)
+        """How trajectories are drawn; the prompts are arrays of the result."""
+        names = ("batch_size", "sampling", "n_steps", "n_trajectories", "seed")
+        return {name: getattr(self, name) for name in names} | schedule_settings(self.schedule)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Trajectories that have left, and that have diverged."""
         return {event: int((arrays[event] >= 0).sum()) for event in EVENTS}
+
+    @staticmethod
+    def found(events: NDArray[np.int64], ends: FloatArray) -> Arrays:
+        """Arrays of the result, from what the compiled loops give."""
+        return {
+            "left": events[:, kernels.LEFT].astype(np.int32),
+            "diverged": events[:, kernels.DIVERGED].astype(np.int32),
+            "end_a": ends[0],
+            "end_b": ends[1],
+        }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EscapeSweep(TrajectorySweep):
+    """The trajectories of `escape_times`; built by `escape_sweep`."""
+
+    result = EscapeTimes
+
+    leaks: bool
+    mu: float
+    u: float
+    v: float
+
+    @property
+    def cells_per_tile(self) -> int:
+        """Trajectories of a tile: whole blocks, fewer the more prompts they draw."""
+        blocks = DRAWS_PER_TILE // (self.n_steps * self.batch_size * kernels.BLOCK)
+        return max(4, min(blocks, 1024)) * kernels.BLOCK
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `escape_times`."""
+        start = {"mu": self.mu, "u": self.u, "v": self.v}
+        return start | super().settings() | leakage_settings(self.leaks)
 
     def compute(self, *place: slice) -> Arrays:
         """Events and ends of a part of the trajectories."""
@@ -287,24 +315,20 @@ class EscapeSweep(Sweep):
         n = part.stop - part.start
         prompts = Population(self.moments, self.labels).for_kernels()
         a, b = normal_form.to_modes([self.mu], [self.u], [self.v])
-        events, ends = walk(
-            prompts,
-            np.full(n, self.mu),
-            np.full(n, a[0]),
-            np.full(n, b[0]),
-            batch_size=self.batch_size,
-            sampling=self.sampling,
-            seed=self.seed,
-            first=part.start,
-            n_steps=self.n_steps,
-            schedule=self.schedule,
+        return self.found(
+            *walk(
+                prompts,
+                np.full(n, self.mu),
+                np.full(n, a[0]),
+                np.full(n, b[0]),
+                batch_size=self.batch_size,
+                sampling=self.sampling,
+                seed=self.seed,
+                first=part.start,
+                n_steps=self.n_steps,
+                schedule=self.schedule,
+            )
         )
-        return {
-            "left": events[:, kernels.LEFT].astype(np.int32),
-            "diverged": events[:, kernels.DIVERGED].astype(np.int32),
-            "end_a": ends[0],
-            "end_b": ends[1],
-        }
 
 
 def walk(

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from lintrans.errors import count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, EscapeTimes, check_event
+from lintrans.minibatch.escapes import N_STEPS, EscapeTimes, TrajectorySweep, check_event
 from lintrans.minibatch.limits import RATIO, Limit, bisect_step_size, search_batch_size, successive
 from lintrans.minibatch.population import ROUNDING, Population
 from lintrans.minibatch.sampling import (
@@ -32,10 +32,9 @@ from lintrans.minibatch.sampling import (
     check_batch_size,
     check_schedule,
     check_seed,
-    schedule_settings,
 )
 from lintrans.prompt import Prompt
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps import Arrays, Progress, check_memory, compute
 
 FloatArray = NDArray[np.float64]
 
@@ -204,12 +203,12 @@ def trained_step_size(
         schedule=schedule,
     )
 
-    reports = successive(progress, sweep.n_trainings)
+    reports = successive(progress, sweep.n_trajectories)
 
     def count_events(step_size: float) -> int:
         return _compute(replace(sweep, step_size=step_size), n_threads, next(reports)).count(event)
 
-    return bisect_step_size(count_events, sweep.n_trainings, risk, low, high, ratio=ratio)
+    return bisect_step_size(count_events, sweep.n_trajectories, risk, low, high, ratio=ratio)
 
 
 def trained_batch_size(
@@ -273,12 +272,12 @@ def trained_batch_size(
         schedule=schedule,
     )
 
-    reports = successive(progress, sweep.n_trainings)
+    reports = successive(progress, sweep.n_trajectories)
 
     def count_events(batch_size: int) -> int:
         return _compute(replace(sweep, batch_size=batch_size), n_threads, next(reports)).count(event)
 
-    return search_batch_size(count_events, sweep.n_trainings, risk, batch_sizes)
+    return search_batch_size(count_events, sweep.n_trajectories, risk, batch_sizes)
 
 
 def _compute(sweep: TrainingSweep, n_threads: int | None, progress: Progress | None) -> EscapeTimes:
@@ -322,7 +321,7 @@ def training_sweep(
         batch_size=batch_size,
         sampling=sampling,
         n_steps=count("n_steps", n_steps, maximum=2**31 - 1),
-        n_trainings=count("n_trainings", n_trainings),
+        n_trajectories=count("n_trainings", n_trainings),
         seed=check_seed(seed),
         schedule=check_schedule(schedule),
     )
@@ -341,15 +340,15 @@ def _in_span(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TrainingSweep(Sweep):
+class TrainingSweep(TrajectorySweep):
     """The trainings of `trained_escapes`; built by `training_sweep`.
 
     Attributes
     ----------
     contexts, queries : (N, rows) and (N, columns) arrays
         Context moments and queries, in coordinates of their spans.
-    moments, labels : (N,) arrays
-        Of the population.
+    step_size : float
+        Learning rate.
     value, along : float
         Initial w and <W, D>.
     key_query : (rows, columns) array
@@ -360,28 +359,10 @@ class TrainingSweep(Sweep):
 
     contexts: FloatArray
     queries: FloatArray
-    moments: FloatArray
-    labels: FloatArray
     step_size: float
     value: float
     along: float
     key_query: FloatArray
-    batch_size: int
-    sampling: str
-    n_steps: int
-    n_trainings: int
-    seed: int
-    schedule: FloatArray | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Trainings."""
-        return (self.n_trainings,)
-
-    @property
-    def steps_per_cell(self) -> int:
-        """Steps of a training."""
-        return self.n_steps
 
     @property
     def cells_per_tile(self) -> int:
@@ -389,27 +370,12 @@ class TrainingSweep(Sweep):
         work = self.n_steps * self.batch_size * (self.key_query.size + WORK_BESIDE)
         return max(1, min(WORK_PER_TILE // (work * kernels.BLOCK), 64)) * kernels.BLOCK
 
-    def axes(self) -> Arrays:
-        """Numbers of trainings and prompts, and the prompts."""
-        return {
-            "trajectory": np.arange(self.n_trainings),
-            "prompt": np.arange(self.moments.size),
-            "moment": self.moments,
-            "label": self.labels,
-        }
-
     def settings(self) -> dict[str, Any]:
         """Settings as those of `lintrans.minibatch.escapes.escape_times`, and the learning rate."""
         population = Population(self.moments, self.labels)
         u, v = population.project(self.value, self.along)
         projected = {"mu": population.mu(self.step_size), "u": u, "v": v, "step_size": self.step_size}
-        drawn = {name: getattr(self, name) for name in ("batch_size", "sampling", "n_steps", "seed")}
-        kind = {"n_trajectories": self.n_trainings, "trained": True}
-        return projected | drawn | kind | schedule_settings(self.schedule)
-
-    def tally(self, arrays: Arrays) -> dict[str, int]:
-        """Trainings that have left, and that have diverged."""
-        return {event: int((arrays[event] >= 0).sum()) for event in EVENTS}
+        return projected | super().settings() | {"trained": True}
 
     def compute(self, *place: slice) -> Arrays:
         """Events and ends of a part of the trainings."""
@@ -432,12 +398,7 @@ class TrainingSweep(Sweep):
         )
         if ellipse[0] >= 2:
             events[:, kernels.LEFT] = 0
-        return {
-            "left": events[:, kernels.LEFT].astype(np.int32),
-            "diverged": events[:, kernels.DIVERGED].astype(np.int32),
-            "end_a": ends[0],
-            "end_b": ends[1],
-        }
+        return self.found(events, ends)
 
     def _ellipse(self) -> tuple[float, float, float, float, float]:
         """Ellipse of mu, and what takes w and <W, D> to the modes; from mu = 2 on there is none."""
