@@ -1,4 +1,4 @@
-"""The experiment on a real table: its fast trainings against training, its searches, and its predictions."""
+"""The experiment on a real table: its prompts, its predictions, and its checks of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
-from lintrans.minibatch import Population, trained_risk, verify_batches
+from lintrans.minibatch import Population
+from lintrans.minibatch.escapes import EVENTS
 from lintrans.prompt import Prompt
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "safe_step_size"))
-import lanes
 import safety
 
 EXPERIMENT = Path(safety.__file__).parent
@@ -31,85 +32,25 @@ def real(features=None, n_prompts=100, **case):
     return safety.problem_of(safety.read_prompts(case, n_prompts=n_prompts, **TABLE), START)
 
 
-def events_of(problem, eta, batch_size, n_steps, n_trainings, seed):
-    """First steps out of the ellipse and of divergence, from the states of training itself."""
-    found = []
-    for i in range(n_trainings):
-        run = verify_batches(
-            problem.prompts,
-            step_size=eta,
-            value=problem.value,
-            key_query=problem.key_query,
-            batch_size=batch_size,
-            n_steps=n_steps,
-            seed=seed,
-            trajectory=i,
-        )
-        mu = run.settings["mu"]
-        a, b = (run.u + run.v) * math.sqrt(mu) / 2, (run.u - run.v) * math.sqrt(mu) / 2
-        outside = a * a / (2 + mu) + b * b / (2 - mu) > 1
-        gone = np.abs(mu * (run.u * run.v - 1)) > 1e4
-        found.append([int(np.argmax(x)) if x.any() else -1 for x in (outside, gone)])
-    return np.array(found)
-
-
-@pytest.mark.parametrize("features", [("bmi",), ("bmi", "s5"), None])
-@pytest.mark.parametrize("mu", [0.5, 0.8])
-def test_fast_trainings_are_those_of_the_transformer(features, mu):
-    """Below mu = 1 nothing is chaotic inside, and 60 steps do not bring rounding to an event."""
-    problem = real(features)
-    eta = mu * problem.population.unit_step_size
-    batches = lanes.draw(problem, 2, 60, 12, seed=5)
-    fast, slow = lanes.train(problem, eta, batches), events_of(problem, eta, 2, 60, 12, seed=5)
-    assert np.array_equal(fast, slow)
-    assert (fast >= 0).any()
-    other = problem._replace(labels=problem.labels[::-1].copy())  # control: the wrong labels
-    assert not np.array_equal(lanes.train(other, eta, batches), slow)
-
-
-def test_fast_trainings_count_what_trained_risk_counts():
-    problem = real()
-    eta = 0.6 * problem.population.unit_step_size
-    found = trained_risk(
-        problem.prompts,
-        step_size=eta,
-        value=problem.value,
-        key_query=problem.key_query,
-        batch_size=4,
-        n_steps=60,
-        n_trainings=20,
-        sampling="epochs",
-        seed=2,
-    )
-    fast = lanes.train_all(problem, eta, 4, 60, 20, sampling="epochs", seed=2)
-    assert safety.parts(fast).tolist() == [found.left.value, found.diverged.value]
-    assert 0 < found.left.value < 1
-
-
-def test_trainings_do_not_depend_on_their_parts(monkeypatch):
-    problem = real(("bmi",))
-    eta = 0.5 * problem.population.unit_step_size
-    whole = lanes.train(problem, eta, lanes.draw(problem, 3, 50, 11, seed=1))
-    monkeypatch.setattr(lanes, "PART", 4)
-    assert np.array_equal(lanes.train_all(problem, eta, 3, 50, 11, seed=1), whole)
-
-
 def test_one_feature_follows_the_map_and_ten_do_not():
     for features, same in ((("bmi",), True), (None, False)):
         problem = real(features)
-        eta = 0.6 * problem.population.unit_step_size
-        trained = lanes.train_all(problem, eta, 4, 60, 40, seed=1)
-        assert np.array_equal(trained, lanes.follow(problem, eta, 4, 60, 40, seed=1)) == same
+        asked = problem, 0.6 * problem.population.unit_step_size, 4, 60, 40
+        for sampling in ("with-replacement", "epochs"):
+            trained, map_ = (f(*asked, sampling=sampling, seed=1) for f in (safety.train, safety.follow))
+            alike = [np.array_equal(getattr(trained, x), getattr(map_, x)) for x in EVENTS]
+            assert alike == [same, same]
+            assert 0 < safety.parts(trained)[0] < 1
+        others = safety.train(*asked, sampling="epochs", seed=2)  # control: other batches
+        assert not np.array_equal(others.left, map_.left)
 
 
-def test_search_finds_a_known_step_size():
-    for eta in (1e-5, 0.3, 40.0):
-        found = lanes.critical(lambda x, eta=eta: x / (x + eta), 0.2 * eta, 0.3 * eta, ratio=1.001)
-        assert found == pytest.approx(eta, rel=0.001)
-        low = lanes.critical(lambda x, eta=eta: x / (x + eta), 3 * eta, 5 * eta, level=0.1, ratio=1.001)
-        assert low == pytest.approx(eta / 9, rel=0.001)
-    assert math.isnan(lanes.critical(lambda x: 0.2, 1.0, 2.0))
-    assert math.isnan(lanes.critical(lambda x: 0.9, 1.0, 2.0))
+def test_parts_are_of_trainings_that_left_and_that_diverged():
+    problem = real(("bmi",))
+    found = safety.follow(problem, 0.6 * problem.population.unit_step_size, 4, 60, 40)
+    left, diverged = safety.parts(found)
+    assert left == np.mean(found.left >= 0)
+    assert diverged == np.mean(found.diverged >= 0) < left
 
 
 def test_deviations_of_equal_probabilities_are_normal_and_of_others_are_not():
@@ -120,6 +61,23 @@ def test_deviations_of_equal_probabilities_are_normal_and_of_others_are_not():
     assert abs(off.mean()) < 4 / math.sqrt(4000)
     assert safety.deviation(p, 5000, q + 0.1, 500).mean() > 4
     assert np.isnan(safety.deviation(0.0, 10, 0.0, 10))
+
+
+def test_chance_at_an_estimated_limit_is_as_allowed():
+    """Runs that diverge from uniform step sizes on: the risk at a limit is the limit itself."""
+    rng, n, others, risk = np.random.default_rng(0), 1000, 500, 0.02
+    low, high = safety.allowed(risk, n, others)
+    limits = np.sort(rng.random((4000, n)))[:, int(risk * n) - 1 : int(risk * n) + 1]
+    for ends in (limits[:, 0], limits.mean(axis=1), limits[:, 1]):
+        counts = rng.binomial(others, ends)
+        assert 0.94 < np.mean((low <= counts) & (counts <= high)) < 0.99  # counts are whole numbers
+    middle = limits.mean(axis=1)
+    for factor in (0.4, 2):  # controls: limits that are wrong
+        counts = rng.binomial(others, factor * middle)
+        assert np.mean((low <= counts) & (counts <= high)) < 0.75
+    exact = binom.interval(0.95, others, risk)  # control: the chance of the limit left out
+    counts = rng.binomial(others, middle)
+    assert np.mean((exact[0] <= counts) & (counts <= exact[1])) < 0.94
 
 
 def test_prompts_of_one_query_share_it_and_never_hold_it():
@@ -201,20 +159,30 @@ def test_prediction_holds_and_a_wrong_one_fails():
     assert middle.predicted[0] == pytest.approx(0.3, abs=0.07)
     for factor, size in ((1.3, 4), (1.0, 2)):
         wrong = safety.parts(
-            lanes.train_all(problem, factor * middle.eta, size, 80, 400, sampling="epochs", seed=9)
+            safety.train(problem, factor * middle.eta, size, 80, 400, sampling="epochs", seed=9)
         )
         assert safety.deviation(middle.predicted, c["n_trajectories"], wrong, 400)[0] > 5
 
 
-def test_leaky_predictions_are_too_large_and_own_lengths_help():
-    c = {"seed": 0, "ratio": 1.02, "n_trajectories": 400, "risk": 0.1}
-    found = safety.compare_leaky(real(n_prompts=300), 1, 60, c, 150)
-    assert found.predicted["mode"] > 1.2 * found.trained
-    assert found.trained < found.predicted["own length"] < 0.9 * found.predicted["mode"]
-    assert found.safe["mode"] > 0.2  # where 10 % were predicted
-    exact = safety.compare_leaky(real(("bmi",)), 1, 60, c, 150)
-    for eta in exact.predicted.values():
-        assert eta == pytest.approx(exact.trained, rel=1e-12)
+def test_leaky_predictions_are_too_large_and_trainings_keep_the_risk():
+    c = {"ratio": 1.02, "risk": 0.1}
+    found = safety.compare_leaky(real(n_prompts=300), 1, c, 150, 300, 400, seed=0)
+    assert found.predicted["mode"] > 1.2 * found.half
+    assert found.half < found.predicted["own length"] < 0.9 * found.predicted["mode"]
+    low, high = safety.allowed(0.1, 300, 300)
+    assert low <= found.diverge["trained"] <= high
+    assert found.diverge["mode"] > 2 * high  # control
+    assert found.limit.low < found.limit.value < found.limit.high < found.half
+
+
+def test_predictions_are_the_trainings_where_the_mode_is_shared():
+    c = {"ratio": 1.02, "risk": 0.1}
+    exact = safety.compare_leaky(real(("bmi",)), 1, c, 150, 60, 60, seed=0)
+    for name in safety.PREDICTORS:
+        assert exact.predicted[name] == pytest.approx(exact.half, rel=1e-12)
+        assert exact.diverge[name] == exact.diverge["trained"]
+    other = safety.compare_leaky(real(("bmi",)), 1, c, 150, 60, 60, seed=5)  # control: other batches
+    assert other.half != pytest.approx(exact.half, rel=1e-12)
 
 
 def test_quick_run(tmp_path, capsys, monkeypatch):

@@ -11,18 +11,19 @@ a Beta variable. With noise of variance s |beta|^2 the same steps give the mean
     (k / 2) integral_0^1 x^((k - 1) / 2) ((s + x) / (1 + s))^((n - 1) / 2) dx   ~   (1 + s) k / n.
 """
 
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import quad
 
-from lintrans.minibatch import Population, verify_batches
+from lintrans.minibatch import (
+    Population,
+    bisect_step_size,
+    escape_times,
+    trained_escapes,
+    verify_batches,
+)
 from lintrans.prompt import Prompt
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "safe_step_size"))
-import lanes
 
 KINDS = ("shared query", "own queries", "one mode")
 
@@ -165,18 +166,22 @@ class Critical(NamedTuple):
 
 
 def compare_risks(prompts, *, beside, start, batch_size, n_steps, n_trainings, seed, ratio):
-    """Bisect both risks; the trainings are many, so they are those of ``lanes``."""
+    """Bisect both risks."""
     population, value, key_query = place(prompts, beside, start, seed)
-    problem = lanes.Problem.of(prompts, population, value, key_query)
-    batches = lanes.draw(problem, batch_size, n_steps, n_trainings, seed=seed)
-    unit = population.unit_step_size
+    state, unit = population.project_weights(value, key_query), population.unit_step_size
+    drawn = {"batch_size": batch_size, "n_steps": n_steps, "seed": seed}
 
     def predicted(eta):
-        return np.mean(lanes.follow(problem, eta, batch_size, n_steps, n_trainings, seed=seed)[:, 0] >= 0)
+        return escape_times(population, population.mu(eta), *state, n_trajectories=n_trainings, **drawn)
 
     def trained(eta):
-        return np.mean(lanes.train(problem, eta, batches)[:, 0] >= 0)
+        weights = {"value": value, "key_query": key_query}
+        return trained_escapes(prompts, step_size=eta, n_trainings=n_trainings, **weights, **drawn)
 
-    return Critical(
-        *(lanes.critical(risk, unit, 2 * unit, ratio=ratio) / unit for risk in (predicted, trained))
-    )
+    def critical(run):
+        found = bisect_step_size(
+            lambda eta: run(eta).count("left"), n_trainings, 0.5, unit, 2 * unit, ratio=ratio
+        )
+        return found.value / unit
+
+    return Critical(critical(predicted), critical(trained))

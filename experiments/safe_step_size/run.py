@@ -5,19 +5,22 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
-import lanes
 import matplotlib as mpl
 import numpy as np
 import safety
 from scipy.stats import chi2
 
+from lintrans import normal_form
+from lintrans.minibatch.escapes import EVENTS
 from lintrans.minibatch.proportions import intervals
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
+NAMES = ("trained", *safety.PREDICTORS)
 
 
 def main(arguments=None) -> None:
@@ -30,9 +33,9 @@ def main(arguments=None) -> None:
         config["many"] |= quick["many"] | {"cases": config["many"]["cases"][1::4]}
     folder = options.output or (None if options.quick else HERE)
     cells = one_feature(config)
-    factors = many_features(config)
+    rows = many_features(config)
     if folder:
-        draw(config, cells, factors, folder / "safe_step_size.png")
+        draw(config, cells, rows, folder / "safe_step_size.png")
 
 
 def parse(arguments):
@@ -55,7 +58,8 @@ def one_feature(config):
     facts = population.summary()
     print(f"{', '.join(c['features'])}: {facts['n_prompts']} prompts of {c['context_length']} rows;", end=" ")
     print(f"std of curvature {facts['curvature_std']:.2f}, of mismatch {facts['mismatch_std']:.2f};", end=" ")
-    print(f"leakage {facts['leakage']:g}; eta at mu = 1: {population.unit_step_size:.4g}")
+    print(f"leakage {facts['leakage']:g}; eta at mu = 1: {population.unit_step_size:.4g};", end=" ")
+    print(f"critical mu of the full batch {normal_form.critical_mu(*config['start']):.2f}")
     limits = {}
     print("predicted step size with interval, in mu")
     for size, sampling in c["columns"]:
@@ -99,7 +103,7 @@ def deviations(c, cell):
 
 def say_agreement(c, population, cells):
     """All cells together; only those in which both outcomes are frequent enough for a normal error."""
-    for j, event in enumerate(lanes.EVENTS):
+    for j, event in enumerate(EVENTS):
         p = np.array([cell.predicted[j] for cell in cells])
         off = np.array([deviations(c, cell)[j] for cell in cells])[p * (1 - p) * c["n_trainings"] > 5]
         total = np.sum(off**2)
@@ -116,53 +120,108 @@ def say_agreement(c, population, cells):
 
 
 def many_features(config):
-    """Prompts with leakage: trained over predicted, for each predictor."""
-    c, began, found = config["many"], time.monotonic(), {}
-    names = list(safety.PREDICTORS)
-    print(
-        f"\nmu at which half of the trainings diverge within {config['n_steps']} steps; predicted / trained;"
-    )
-    print(f"divergence of trainings at the step size of predicted risk {c['risk']:.0%} of it")
-    print(f"{'':22} {'leakage':>7} {'B':>3} {'trained':>8} " + " ".join(f"{x:>10}" for x in names), end="   ")
-    print("at the safe step size")
+    """Prompts with leakage: trainings beside each predictor."""
+    c, began, rows = config["many"], time.monotonic(), []
+    say_head(c, config["n_steps"])
     for case in c["cases"]:
         problem = prepare(config, case)
         leakage = problem.population.summary()["leakage"]
-        for size, n in zip(c["batch_sizes"], c["n_trainings"], strict=True):
-            row = safety.compare_leaky(problem, size, n, c, config["n_steps"])
-            found[case["name"], size] = leakage, row
-            ratios = " ".join(f"{row.predicted[x] / row.trained:10.2f}" for x in names)
-            safe = ", ".join(f"{row.safe[x]:.1%}" for x in names)
-            head = f"{case['name']:22} {leakage:7.3f} {size:3} {row.trained:8.3f} {ratios}"
-            print(f"{head}   {safe}  ({case['use']})")
+        for size, *numbers in zip(c["batch_sizes"], c["n_trainings"], c["n_trajectories"], strict=True):
+            seed = c["seed"] + 2 * len(rows)  # and the next
+            found = safety.compare_leaky(problem, size, c, config["n_steps"], *numbers, seed=seed)
+            rows.append(Row(case, leakage, size, *numbers, found))
+            say_row(rows[-1])
         print(f"leaky: {case['name']}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    for use in ("tried", "held out"):
-        rows = [
-            row
-            for case in c["cases"]
-            if case["use"] == use and "query_quantile" not in case
-            for (name, _), (_, row) in found.items()
-            if name == case["name"]
-        ]
-        if rows:
-            spans = []
-            for x in names:
-                ratios = [row.predicted[x] / row.trained for row in rows]
-                spans.append(f"{x} {min(ratios):.2f} to {max(ratios):.2f}")
-            print(f"own queries, {use}: predicted / trained by {', '.join(spans)}")
-    return found
+    say_spans(rows)
+    say_divergence(c["risk"], rows)
+    return rows
+
+
+class Row(NamedTuple):
+    """A line of the table of many features."""
+
+    case: dict
+    leakage: float
+    batch_size: int
+    n_trainings: int
+    n_trajectories: int
+    found: safety.Leaky
+
+    def ratio(self, name):
+        return self.found.predicted[name] / self.found.half
+
+    def n_limit(self, name):
+        """Runs by which the step size of the accepted risk was found."""
+        return self.n_trainings if name == "trained" else self.n_trajectories
+
+
+def say_head(c, n_steps):
+    percent, head = f"{c['risk']:.0%}", " ".join(f"{x:>10}" for x in safety.PREDICTORS)
+    print(f"\nhalf: mu at which half of n trainings diverge within {n_steps} steps; then predicted over it.")
+    print(f"limit: mu up to which {percent} of n diverge; then what part of n others does there, and at the")
+    print("limits of the predictors")
+    print(f"{'':22} {'leakage':>7} {'B':>3} {'n':>5} {'half':>6} {head}  {'limit':24} {'trained':>8} {head}")
+
+
+def say_row(row):
+    found, limit = row.found, row.found.limit
+    ratios = " ".join(f"{row.ratio(x):10.2f}" for x in safety.PREDICTORS)
+    interval = f"{limit.value:.3f} ({limit.low:.3f} to {limit.high:.3f})"
+    parts = [f"{found.diverge[x] / row.n_trainings:.1%}" for x in NAMES]
+    print(
+        f"{row.case['name']:22} {row.leakage:7.3f} {row.batch_size:3} {row.n_trainings:5} {found.half:6.3f}"
+        f" {ratios}  {interval:24} {parts[0]:>8} {' '.join(f'{x:>10}' for x in parts[1:])}"
+        f"  ({row.case['use']})"
+    )
+
+
+def say_spans(rows):
+    """Ranges of predicted over trained."""
+    kinds = {}
+    for row in rows:
+        query = "one query" if "query_quantile" in row.case else "own queries"
+        kinds.setdefault(f"{query}, {row.case['use']}", []).append(row)
+    for kind, chosen in kinds.items():
+        spans = []
+        for name in safety.PREDICTORS:
+            ratios = [row.ratio(name) for row in chosen]
+            spans.append(f"{name} {min(ratios):.2f} to {max(ratios):.2f}")
+        print(f"{kind}: predicted / trained by {', '.join(spans)}")
+
+
+def say_divergence(risk, rows):
+    """Whether others diverge as often as accepted: by their chance alone, and by that of the limit too."""
+    print(
+        f"\nparts of others that diverge at limits of {risk:.0%}; of {len(rows)} rows, those with {risk:.0%}"
+    )
+    print(
+        "in the 95 % interval of the part, and those with a number that chance allows at an estimated limit"
+    )
+    for name in NAMES:
+        k, n, n_limit = np.array(
+            [(row.found.diverge[name], row.n_trainings, row.n_limit(name)) for row in rows]
+        ).T
+        ends = np.array([intervals(*x) for x in zip(k, n, strict=True)])
+        allowed = np.array([safety.allowed(risk, *x) for x in zip(n_limit, n, strict=True)])
+        inside = [int(((x[:, 0] <= y) & (y <= x[:, 1])).sum()) for x, y in ((ends, risk), (allowed, k))]
+        whole = k.sum() / n.sum()
+        off = safety.deviation(risk, n_limit.sum(), whole, n.sum())
+        print(f"  {name:10} {min(k / n):5.1%} to {max(k / n):5.1%}  {inside[0]:3} {inside[1]:3}", end="  ")
+        print(f"all together {whole:.2%}, {off:+.1f} standard errors")
 
 
 SHADES = {1: "0.75", 8: "0.45", 64: "0.0"}
 MARKERS = {"with-replacement": "o", "epochs": "s"}
 
 
-def draw(config, cells, factors, path):
+def draw(config, cells, rows, path):
     plt.rcParams.update({"font.size": 8, "axes.linewidth": 0.6, "mathtext.fontset": "cm"})
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), constrained_layout=True)
-    draw_risks(left, config["one"], cells)
-    draw_factors(right, config["many"], factors)
-    for ax, letter in ((left, "a"), (right, "b")):
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), constrained_layout=True, width_ratios=(1.2, 1, 0.8))
+    draw_risks(axes[0], config["one"], cells)
+    draw_ratios(axes[1], rows)
+    draw_divergence(axes[2], config["many"]["risk"], rows)
+    name_rows(axes[1:], rows)
+    for ax, letter in zip(axes, "abc", strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=8)
     figure.savefig(path, dpi=220)
     plt.close(figure)
@@ -200,23 +259,52 @@ def draw_risks(ax, c, cells):
     ax.legend(frameon=False, fontsize=6.5, loc="upper left")
 
 
-def draw_factors(ax, c, factors):
-    styles = {"mode": ("o", "0.75"), "sharpest": ("^", "0.45"), "own length": ("s", "0.0")}
-    ticks = []
-    for i, case in enumerate(c["cases"]):
-        for k, size in enumerate(c["batch_sizes"]):
-            leakage, row = factors[case["name"], size]
-            y = len(c["cases"]) - i + 0.22 * (1 - k)
-            for name, (marker, shade) in styles.items():
-                label = f"by {name}" if i == k == 0 else None
-                x = row.predicted[name] / row.trained
-                ax.plot(x, y, marker, color=shade, mec="k", mew=0.4, ms=3.5, label=label)
-        ticks.append(f"{case['name']}\n$n = {case['context_length']}$, leakage {leakage:.2f}")
+STYLES = {"mode": ("o", "0.75"), "sharpest": ("^", "0.45"), "own length": ("s", "0.0"), "trained": ("D", "w")}
+
+
+def heights(rows):
+    """Where rows are drawn: one case below the other, batch sizes closer."""
+    cases = list(dict.fromkeys(row.case["name"] for row in rows))
+    sizes = list(dict.fromkeys(row.batch_size for row in rows))
+    return [-cases.index(row.case["name"]) + 0.22 * (1 - sizes.index(row.batch_size)) for row in rows]
+
+
+def name_rows(axes, rows):
+    cases = {row.case["name"]: row for row in rows}
+    names = [f"{x}\n$n = {r.case['context_length']}$, leakage {r.leakage:.2f}" for x, r in cases.items()]
+    for ax, shown in zip(axes, (names, []), strict=True):
+        ax.set_yticks(range(0, -len(names), -1), shown)
+        ax.tick_params("y", labelsize=6)
+        ax.set_ylim(0.5 - len(names), 0.5)
+
+
+def mark(ax, x, rows, name, label):
+    marker, shade = STYLES[name]
+    ax.plot(x, heights(rows), marker, color=shade, mec="k", mew=0.4, ms=3.5, label=label)
+
+
+def draw_ratios(ax, rows):
+    for name in safety.PREDICTORS:
+        mark(ax, [row.ratio(name) for row in rows], rows, name, f"by {name}")
     ax.axvline(1, color="0.6", lw=0.8, zorder=0)
-    ax.set_yticks(range(len(ticks), 0, -1), ticks, fontsize=6)
-    sizes = ", ".join(map(str, c["batch_sizes"]))
+    sizes = ", ".join(map(str, dict.fromkeys(row.batch_size for row in rows)))
     ax.set(xlabel=r"step size $\eta_{1/2}$, predicted over trained" + f"\n(downwards: $B = {sizes}$)")
     ax.legend(frameon=False, fontsize=6.5)
+
+
+def draw_divergence(ax, risk, rows):
+    """At the step size of the accepted risk, by the mode and by trainings."""
+    for name, label in (("mode", "by mode"), ("trained", "by trainings")):
+        k, n = np.array([(row.found.diverge[name], row.n_trainings) for row in rows]).T
+        low, high = np.array([intervals(*x) for x in zip(k, n, strict=True)]).T
+        floor = 0.3 / n
+        mark(ax, np.maximum(k / n, floor), rows, name, label)
+        ax.hlines(heights(rows), np.maximum(low, floor), high, color="0.4", lw=0.6, zorder=1)
+    ax.axvline(risk, color="0.6", lw=0.8, zorder=0)
+    ax.set(
+        xscale="log", xlim=(5e-4, 1), xlabel=f"part that diverges at the step size\nof a risk of {risk:.0%}"
+    )
+    ax.legend(frameon=False, fontsize=6.5, loc="lower right", handlelength=1)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,34 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import lanes
 import numpy as np
+from scipy.stats import betabinom
 
 from lintrans import example_data
-from lintrans.minibatch import Population, prompts_from_csv, refine_step_size, risk_map, trained_risk
+from lintrans.minibatch import (
+    Limit,
+    Population,
+    bisect_step_size,
+    escape_times,
+    prompts_from_csv,
+    refine_step_size,
+    risk_map,
+    trained_escapes,
+    trained_risk,
+    trained_step_size,
+)
+from lintrans.minibatch.escapes import EVENTS
 from lintrans.prompt import Prompt
 from lintrans.readers import read_table
+
+
+class Problem(NamedTuple):
+    """Prompts, the population they are projected to, and a start."""
+
+    prompts: list
+    population: Population
+    value: float
+    key_query: np.ndarray
 
 
 def read_prompts(case, *, target, n_prompts, seed):
@@ -40,7 +61,42 @@ def problem_of(prompts, start):
     population = Population.from_prompts(prompts)
     (u, v), unit = start, population.weight_unit
     mode = np.sign(population.mean_product) * population.direction
-    return lanes.Problem.of(prompts, population, u * unit, v * unit * mode)
+    return Problem(prompts, population, u * unit, v * unit * mode)
+
+
+def train(problem, eta, batch_size, n_steps, n_trainings, *, sampling="with-replacement", seed=0):
+    """Compiled trainings of the prompts."""
+    return trained_escapes(
+        problem.prompts,
+        step_size=eta,
+        value=problem.value,
+        key_query=problem.key_query,
+        batch_size=batch_size,
+        sampling=sampling,
+        n_steps=n_steps,
+        n_trainings=n_trainings,
+        seed=seed,
+    )
+
+
+def follow(problem, eta, batch_size, n_steps, n_trajectories, *, sampling="with-replacement", seed=0):
+    """Trajectories of the random map of the projected population, on the same batches."""
+    population = problem.population
+    return escape_times(
+        population,
+        population.mu(eta),
+        *population.project_weights(problem.value, problem.key_query),
+        batch_size=batch_size,
+        sampling=sampling,
+        n_steps=n_steps,
+        n_trajectories=n_trajectories,
+        seed=seed,
+    )
+
+
+def parts(found):
+    """Parts of trajectories or trainings that left, and that diverged."""
+    return np.array([found.probability(event).value for event in EVENTS])
 
 
 class Cell(NamedTuple):
@@ -52,7 +108,7 @@ class Cell(NamedTuple):
         The step size is ``factor`` times that of this predicted risk of leaving.
     eta : float
     predicted, trained, literal : pairs of float
-        Parts of trajectories, of trainings with the context summed once, of trainings by definition.
+        Parts of trajectories, of compiled trainings, of trainings by definition.
     n_alike : int
         Of the last, those that leave and diverge at the very steps of their trajectory.
     error : float
@@ -85,14 +141,9 @@ def predict(problem, batch_size, sampling, c, n_steps):
     )
     return {
         (event, risk): refine_step_size(coarse, batch_size, risk, event, n_trajectories=c["n_fine"])
-        for event in lanes.EVENTS
+        for event in EVENTS
         for risk in c["risks"]
     }
-
-
-def parts(events):
-    """Parts of trainings that left and that diverged."""
-    return np.mean(events >= 0, axis=0)
 
 
 def compare(problem, batch_size, sampling, c, n_steps, limits):
@@ -101,10 +152,10 @@ def compare(problem, batch_size, sampling, c, n_steps, limits):
     for risk in c["risks"]:
         for factor in c["factors"]:
             eta, seed = factor * limits["left", risk].value, seed + 2
-            predicted = lanes.follow(
+            predicted = follow(
                 problem, eta, batch_size, n_steps, c["n_trajectories"], sampling=sampling, seed=seed
             )
-            trained = lanes.train_all(
+            trained = train(
                 problem, eta, batch_size, n_steps, c["n_trainings"], sampling=sampling, seed=seed + 1
             )
             literal = trained_risk(
@@ -144,7 +195,7 @@ def deviation(predicted, n_predicted, trained, n_trained):
 
 def moments_of(problem):
     """M = m x_q^T of all prompts, (N, d d)."""
-    return np.einsum("ni,nj->nij", problem.contexts, problem.queries).reshape(len(problem.labels), -1)
+    return np.array([np.outer(prompt.context_moment, prompt.query).ravel() for prompt in problem.prompts])
 
 
 def by_mode(problem, batch_size):
@@ -154,10 +205,10 @@ def by_mode(problem, batch_size):
 
 def by_sharpest(problem, batch_size):
     """The eigenvector of E[M (x) M] of largest eigenvalue: the direction of largest full-batch curvature."""
-    M, d = moments_of(problem), problem.contexts.shape[1]
+    M, labels = moments_of(problem), problem.population.labels
     top = np.linalg.eigh(M.T @ M)[1][:, -1]
-    top = top * np.sign(problem.labels @ M @ top)
-    return Population(M @ top, problem.labels, top.reshape(d, d))
+    top = top * np.sign(labels @ M @ top)
+    return Population(M @ top, labels, top.reshape(problem.key_query.shape))
 
 
 def by_own_length(problem, batch_size):
@@ -166,53 +217,87 @@ def by_own_length(problem, batch_size):
     One step changes the prediction of prompt i by all <M_i, M_j> / B of the batch. What M_i has beside the
     mode is left out by the mode, but meets itself, j = i, in every batch that holds i.
     """
-    M, h = moments_of(problem), problem.population.moments
+    M, mode = moments_of(problem), problem.population
+    h = mode.moments
     beside = np.maximum(np.sum(M * M, axis=1) - h * h, 0)
     size = np.where(h < 0, -1, 1) * np.sqrt(h * h + beside / batch_size)
-    return Population(size, problem.labels, problem.population.direction)
+    return Population(size, mode.labels, mode.direction)
 
 
 PREDICTORS = {"mode": by_mode, "sharpest": by_sharpest, "own length": by_own_length}
 
 
 class Leaky(NamedTuple):
-    """Effective step sizes at which half of the trainings diverge, and how safe the safe ones are.
+    """Effective step sizes at which trainings diverge, and how safe the safe ones are.
 
     Attributes
     ----------
-    trained : float
+    half : float
+        Half of the trainings diverge.
     predicted : dict
-        By each predictor, with the same batches.
-    safe : dict
-        Part of trainings that diverge at the step size that a predictor gives a small risk of it.
+        The same by each predictor, with the same batches.
+    limit : Limit
+        Trainings keep a small risk of divergence.
+    diverge : dict
+        Number of other trainings that diverge where the risk is to be small: by trainings, "trained", and by
+        each predictor.
     """
 
-    trained: float
+    half: float
     predicted: dict
-    safe: dict
+    limit: Limit
+    diverge: dict
 
 
-def compare_leaky(problem, batch_size, n_trainings, c, n_steps):
-    """Bisect the risk of divergence of training and of the maps of all predictors."""
-    asked, unit = {"seed": c["seed"] + 1}, problem.population.unit_step_size
-    bracket = {"low": 0.4 * unit, "high": 0.8 * unit, "ratio": c["ratio"]}
-    predicted, small = {}, {}
-    for name, predictor in PREDICTORS.items():
-        there = problem._replace(population=predictor(problem, batch_size))
+def compare_leaky(problem, batch_size, c, n_steps, n_trainings, n_trajectories, *, seed):
+    """Bisect the risk of divergence, of trainings and of all predictors; then train on other batches."""
+    unit, others = problem.population.unit_step_size, seed + 1
+    bracket = 0.4 * unit, 0.8 * unit
 
-        def risk(eta, there=there, n=n_trainings, seed=c["seed"] + 1):
-            return parts(lanes.follow(there, eta, batch_size, n_steps, n, seed=seed))[1]
+    def predicted(population, risk, n, seed):
+        there = problem._replace(population=population)
 
-        predicted[name] = lanes.critical(risk, **bracket)
-        safely = {"n": c["n_trajectories"], "seed": c["seed"]}
-        small[name] = lanes.critical(lambda eta: risk(eta, **safely), level=c["risk"], **bracket)  # noqa: B023
-    batches = lanes.draw(problem, batch_size, n_steps, n_trainings, **asked)  # only now
+        def count_events(eta):
+            return follow(there, eta, batch_size, n_steps, n, seed=seed).count("diverged")
 
-    def trained(eta):
-        return parts(lanes.train(problem, eta, batches))[1]
+        return bisect_step_size(count_events, n, risk, *bracket, ratio=c["ratio"]).value
 
-    return Leaky(
-        lanes.critical(trained, **bracket) / unit,
-        {name: eta / unit for name, eta in predicted.items()},
-        {name: trained(eta) for name, eta in small.items()},
-    )
+    def trained(risk, seed):
+        found = trained_step_size(
+            problem.prompts,
+            *bracket,
+            value=problem.value,
+            key_query=problem.key_query,
+            batch_size=batch_size,
+            risk=risk,
+            event="diverged",
+            n_steps=n_steps,
+            n_trainings=n_trainings,
+            seed=seed,
+            ratio=c["ratio"],
+        )
+        return Limit(*(eta / unit for eta in found))
+
+    populations = {name: predictor(problem, batch_size) for name, predictor in PREDICTORS.items()}
+    half = {name: predicted(there, 0.5, n_trainings, others) / unit for name, there in populations.items()}
+    safe = {
+        name: predicted(there, c["risk"], n_trajectories, seed) / unit for name, there in populations.items()
+    }
+    limit = trained(c["risk"], seed)
+    diverge = {
+        name: train(problem, mu * unit, batch_size, n_steps, n_trainings, seed=others).count("diverged")
+        for name, mu in {"trained": limit.value, **safe}.items()
+    }
+    return Leaky(trained(0.5, others).value, half, limit, diverge)
+
+
+def allowed(risk, n_limit, n_others, confidence=0.95):
+    """Smallest and largest count of n_others that chance allows at a limit found by n_limit runs.
+
+    A run happens from a step size of its own on, and the limit lies between the k-th smallest of these and
+    the next, k = risk n_limit: its risk is a Beta variable, and the count of others binomial given the risk.
+    """
+    k, tail = int(risk * n_limit), (1 - confidence) / 2
+    low = betabinom.ppf(tail, n_others, k, n_limit - k + 1)
+    high = betabinom.ppf(1 - tail, n_others, k + 1, n_limit - k)
+    return int(low), int(high)
