@@ -12,16 +12,12 @@ from problems import NEAR, check_refused, random_prompt, stopped_after
 from lintrans import TwoFactorWeights, normal_form, store
 from lintrans.batch_training import Problems, train_on_batches
 from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
+from lintrans.minibatch.answers import largest_step_size, trained_batch_size, trained_step_size
 from lintrans.minibatch.limits import bisect_step_size, search_batch_size
 from lintrans.minibatch.proportions import proportion
 from lintrans.minibatch.sampling import SAMPLINGS
-from lintrans.minibatch.trainings import (
-    TrainingSweep,
-    trained_batch_size,
-    trained_escapes,
-    trained_step_size,
-    training_sweep,
-)
+from lintrans.minibatch.trained_risks import trained_risk_map
+from lintrans.minibatch.trainings import TrainingSweep, trained_escapes, training_sweep
 from lintrans.prompt import Prompt
 from lintrans.sweeps import compute
 
@@ -484,3 +480,30 @@ def test_the_trained_step_size_keeps_the_risk_and_the_next_does_not():
         lambda: trained_step_size(prompts, 1.0, 2.0, risk=0.2, event="lost", **asked), ["event", "'lost'"]
     )
     check_refused(lambda: trained_step_size(prompts, 2.0, 1.0, risk=0.2, **asked), ["high", "exchange"])
+
+
+def test_a_cell_of_a_trained_map_is_its_trainings():
+    prompts = leaky(3)
+    weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
+    asked = {"n_steps": 40, "n_trainings": 70, "seed": 4, "schedule": [0.5, 1.0], **weights}
+    found = trained_risk_map(prompts, [0.02 * unit, 0.2 * unit, 3 * unit], [1, 3], **asked)
+    for i, eta in enumerate(found.step_size):
+        for j, size in enumerate(found.batch_size):
+            cell = trained_escapes(prompts, step_size=eta, batch_size=int(size), **asked)
+            assert (found.left[i, j], found.diverged[i, j]) == (cell.count("left"), cell.count("diverged"))
+    assert found.left[1, 0] > 0 and (found.left[2] == 70).all()
+    assert found.settings["trained"] and found.settings["schedule"] == [0.5, 1.0]
+    u, v = Population.from_prompts(prompts).project_weights(**weights)
+    assert (found.settings["u"], found.settings["v"]) == pytest.approx((u, v))
+    assert found.mu[1] == pytest.approx(0.2)
+
+
+def test_on_a_shared_mode_trainings_and_map_have_one_largest_step_size():
+    prompts = on_a_mode(3)
+    population, weights = Population.from_prompts(prompts), start(prompts)
+    asked = {"batch_size": 2, "risk": 0.2, "n_steps": 40, "seed": 3}
+    low, high = 0.05 * population.unit_step_size, 0.2 * population.unit_step_size
+    trained = trained_step_size(prompts, low, high, n_trainings=200, **weights, **asked)
+    u, v = population.project_weights(**weights)
+    mapped = largest_step_size(population, low, high, u, v, n_trajectories=200, **asked)
+    assert mapped == pytest.approx(trained, rel=1e-9) and np.isfinite(mapped.value)

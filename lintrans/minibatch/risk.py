@@ -8,6 +8,7 @@ intervals that counting allows; where the map does not reach far enough they are
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +19,8 @@ from lintrans import normal_form
 from lintrans.errors import InputError, count, finite, increasing, positive
 from lintrans.executors import Threads
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, escape_times, leakage_settings, walk
-from lintrans.minibatch.limits import RATIO, Limit, bisect_step_size, successive
+from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, leakage_settings, walk
+from lintrans.minibatch.limits import Limit
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import intervals
 from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
@@ -89,6 +90,12 @@ class RiskMap(Result):
             _last(self.step_size, high <= risk),
             _first(self.step_size, low > risk),
         )
+
+    def bracket(self, batch_size: int, risk: float, event: str = "left") -> tuple[float, float]:
+        """Step sizes around the largest one of a risk, to look for it; of the map, where that holds it."""
+        found = self.largest_step_size(batch_size, risk, event)
+        low = found.low if math.isfinite(found.low) else float(self.step_size[0])
+        return low, found.high if found.high > low else 2 * low
 
     def smallest_batch_size(self, step_size: float, risk: float, event: str = "left") -> Limit:
         """Smallest batch size of the map from which on the risk of a step size is at most ``risk``.
@@ -187,18 +194,13 @@ def risk_sweep(
     schedule: ArrayLike | None = None,
 ) -> RiskSweep:
     """Check the arguments of `risk_map`, and leave the work for `lintrans.sweeps`."""
-    etas = increasing("step_sizes", step_sizes).copy()
-    positive("step_sizes[0]", etas[0])
-    sizes = [
-        check_batch_size(size, population.n_prompts, sampling)
-        for size in increasing("batch_sizes", batch_sizes)
-    ]
+    etas, sizes = check_axes(step_sizes, batch_sizes, population.n_prompts, sampling)
     return RiskSweep(
         moments=population.moments,
         labels=population.labels,
         leaks=population.leaks,
         step_size=etas,
-        batch_size=np.array(sizes, dtype=np.int64),
+        batch_size=sizes,
         u=finite("u", u),
         v=finite("v", v),
         sampling=sampling,
@@ -209,24 +211,43 @@ def risk_sweep(
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RiskSweep(Sweep):
-    """The cells of a `RiskMap`; built by `risk_sweep`."""
+def check_axes(
+    step_sizes: ArrayLike, batch_sizes: ArrayLike, n_prompts: int, sampling: str
+) -> tuple[FloatArray, IntArray]:
+    """Check the axes of a map, both increasing."""
+    etas = increasing("step_sizes", step_sizes).copy()
+    positive("step_sizes[0]", etas[0])
+    sizes = increasing("batch_sizes", batch_sizes)
+    return etas, np.array([check_batch_size(size, n_prompts, sampling) for size in sizes], dtype=np.int64)
 
-    result = RiskMap
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RiskGrid(Sweep):
+    """What sweeps over step sizes and batch sizes have in common, of the map and of the transformer.
+
+    Attributes
+    ----------
+    moments, labels : (N,) arrays
+        Of the population.
+    step_size, batch_size : arrays
+        Both axes.
+    sampling, n_steps, n_trajectories, seed, schedule
+        As in `risk_map`.
+    """
 
     moments: FloatArray
     labels: FloatArray
-    leaks: bool
     step_size: FloatArray
     batch_size: IntArray
-    u: float
-    v: float
     sampling: str
     n_steps: int
     n_trajectories: int
     seed: int
     schedule: FloatArray | None
+
+    @abstractmethod
+    def events(self, step_size: float, batch_size: int) -> IntArray:
+        """First steps of both events of all trajectories of a cell, (n_trajectories, 2); -1 is never."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -254,89 +275,63 @@ class RiskSweep(Sweep):
         }
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `risk_map`; the prompts and axes are arrays of the result."""
-        names = ("u", "v", "sampling", "n_steps", "n_trajectories", "seed")
+        """How trajectories are drawn; the prompts and axes are arrays of the result."""
+        names = ("sampling", "n_steps", "n_trajectories", "seed")
         unit = {"mu_per_step_size": 1 / Population(self.moments, self.labels).unit_step_size}
-        return (
-            {name: getattr(self, name) for name in names}
-            | unit
-            | leakage_settings(self.leaks)
-            | schedule_settings(self.schedule)
-        )
+        return {name: getattr(self, name) for name in names} | unit | schedule_settings(self.schedule)
 
     def compute(self, *place: slice) -> Arrays:
         """Counts of one cell, as the only one of a tile."""
         rows, columns = place
+        events = self.events(float(self.step_size[rows][0]), int(self.batch_size[columns][0]))
+        counts = (events != kernels.NEVER).sum(axis=0)
+        return {event: counts[i].reshape(1, 1) for i, event in enumerate(EVENTS)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RiskSweep(RiskGrid):
+    """The cells of a `RiskMap`; built by `risk_sweep`."""
+
+    result = RiskMap
+
+    leaks: bool
+    u: float
+    v: float
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `risk_map`."""
+        return {"u": self.u, "v": self.v} | super().settings() | leakage_settings(self.leaks)
+
+    def events(self, step_size: float, batch_size: int) -> IntArray:
+        """Walk the trajectories of a cell."""
         population = Population(self.moments, self.labels)
-        mu = np.full(self.n_trajectories, population.mu(self.step_size[rows][0]))
+        mu = np.full(self.n_trajectories, population.mu(step_size))
         a, b = normal_form.to_modes(mu, np.full_like(mu, self.u), np.full_like(mu, self.v))
         events, _ = walk(
             population.for_kernels(),
             mu,
             a,
             b,
-            batch_size=int(self.batch_size[columns][0]),
+            batch_size=batch_size,
             sampling=self.sampling,
             seed=self.seed,
             first=0,
             n_steps=self.n_steps,
             schedule=self.schedule,
         )
-        counts = (events != kernels.NEVER).sum(axis=0)
-        return {event: counts[i].reshape(1, 1) for i, event in enumerate(EVENTS)}
+        return events
 
 
-def default_step_sizes(population: Population, u: float, v: float) -> FloatArray:
+def default_step_sizes(population: Population, u: float, v: float, n: int = N_STEP_SIZES) -> FloatArray:
     """Learning rates for a map: from a hundredth of the full batch's critical one to a little above it."""
     critical = float(normal_form.critical_mu(finite("u", u), finite("v", v)))
     low, high = RANGE
-    return np.geomspace(low, high, N_STEP_SIZES) * min(critical, 2.0) * population.unit_step_size
+    return np.geomspace(low, high, n) * min(critical, 2.0) * population.unit_step_size
 
 
 def default_batch_sizes(population: Population) -> list[int]:
     """Batch sizes for a map: powers of 2, up to 256 or half of the prompts."""
     return [2**i for i in range(LARGEST_BATCH.bit_length()) if i == 0 or 2**i <= population.n_prompts // 2]
-
-
-def refine_step_size(
-    coarse: RiskMap,
-    batch_size: int,
-    risk: float,
-    event: str = "left",
-    *,
-    n_trajectories: int = 10 * N_TRAJECTORIES,
-    ratio: float = RATIO,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> Limit:
-    """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
-
-    Found up to a factor ``ratio`` (`lintrans.minibatch.limits.bisect_step_size`), beyond the map too.
-    ``progress`` is called as by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step
-    sizes so far.
-    """
-    found = coarse.largest_step_size(batch_size, risk, event)
-    low = found.low if math.isfinite(found.low) else float(coarse.step_size[0])
-    high = found.high if found.high > low else 2 * low
-    names = ("u", "v", "sampling", "n_steps", "seed")
-    population = Population(coarse.moment, coarse.label)
-
-    reports = successive(progress, n_trajectories)
-
-    def count_events(step_size: float) -> int:
-        times = escape_times(
-            population,
-            population.mu(step_size),
-            **{name: coarse.settings[name] for name in names},
-            schedule=coarse.settings.get("schedule"),
-            batch_size=batch_size,
-            n_trajectories=n_trajectories,
-            n_threads=n_threads,
-            progress=next(reports),
-        )
-        return times.count(event)
-
-    return bisect_step_size(count_events, n_trajectories, risk, low, high, ratio=ratio)
 
 
 def _last(values: FloatArray, holds: Bound) -> float:

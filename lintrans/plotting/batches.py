@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ FloatArray = NDArray[np.float64]
 EVENT_NAMES = {"left": "leaving the ellipse", "diverged": "divergence"}
 STAYED = {"left": "has not left the ellipse", "diverged": "has not diverged"}
 FLOOR = 1e-18
+NOTES = {"schedule": "scheduled", "by_mode": "by the mode alone", "trained": "trained"}
 
 
 def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
@@ -35,15 +37,16 @@ def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
     )
     _draw_levels(axes, x, y, risk)
     critical = result.critical_step_size
-    axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label="full batch")
+    full_batch = "full batch, by mode" if {"trained", "by_mode"} & set(result.settings) else "full batch"
+    axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label=full_batch)
     of = f"largest {ETA_LABEL} of the schedule" if "schedule" in result.settings else ETA_LABEL
     axes.set(xscale="log", yscale="log", xlabel=of, ylabel="batch size $B$")
     axes.set_xlim(_edges(x)[0], max(_edges(x)[-1], 1.02 * critical) if np.isfinite(critical) else None)
     _label_sizes(axes, y)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     n_steps = result.settings["n_steps"]
-    by_mode = ", by the mode alone" if "by_mode" in result.settings else ""
-    bar.set_label(f"risk of {EVENT_NAMES[event]}\nin {n_steps} steps{by_mode}")
+    notes = _notes(result.settings, ("by_mode", "trained"))
+    bar.set_label(f"risk of {EVENT_NAMES[event]}\nin {n_steps} steps{notes}")
     bar.ax.tick_params(labelsize=6)
     figure.legend(loc="outside upper center", ncols=4, **LEGEND)
     return figure
@@ -86,9 +89,12 @@ def draw_batch_verification(result: BatchVerification) -> Figure:
 
 
 def _title(settings: dict[str, Any]) -> str:
-    notes = {"schedule": ", scheduled", "by_mode": ", by the mode alone", "trained": ", trained"}
-    said = "".join(text for name, text in notes.items() if name in settings)
-    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{said}"
+    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{_notes(settings, NOTES)}"
+
+
+def _notes(settings: dict[str, Any], names: Iterable[str]) -> str:
+    """Say what was done otherwise than usual."""
+    return "".join(f", {NOTES[name]}" for name in names if name in settings)
 
 
 def _draw_levels(axes: Axes, x: FloatArray, y: FloatArray, risk: FloatArray) -> None:

@@ -16,6 +16,7 @@ from lintrans.cli.options import Files, Json, Weights, Workers, grouped
 if TYPE_CHECKING:
     from lintrans.minibatch import EscapeTimes, Limit, RiskMap
 
+TRAINED_STEP_SIZES, TRAININGS, TRAJECTORIES = 25, 200, 1000  # of a map by default, and of its cells
 EVENTS = {"left": "leaves the safe region", "diverged": "diverges"}
 
 
@@ -31,12 +32,13 @@ def minibatch(
     risk: Annotated[float, typer.Option(help="Risk that is accepted.")] = 0.01,
     event: Annotated[str, typer.Option(help="Of what: left (the safe region) or diverged.")] = "left",
     n_trajectories: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Trajectories of a cell of the map, and trainings for the answer where prompts share no "
-            "mode; else the answer has ten times as many."
+            help="Trajectories of a cell of the map; ten times as many for the answer.  [default: 1000; 200 "
+            "trainings where prompts share no mode]",
+            show_default=False,
         ),
-    ] = 1000,
+    ] = None,
     step_sizes: Annotated[
         str, typer.Option(help="Step sizes of the map, as 1e-5:1e-3:40.  [default: up to the full batch's]")
     ] = "",
@@ -52,11 +54,10 @@ def minibatch(
     """Answer for mini-batches: the risk of a learning rate, the largest safe one, the batch size it needs.
 
     Safe is the ellipse that full-batch training never leaves. Risks are measured, with 95 % intervals: where
-    prompts share a mode on its random map, where not on trainings of the transformer itself. The map over
-    step sizes and batch sizes is that of the mode.
+    prompts share a mode on its random map, where not on trainings of the transformer itself.
     """
     from lintrans.errors import InputError, count
-    from lintrans.minibatch import risk_sweep
+    from lintrans.minibatch import risk_sweep, trained_risk_sweep
     from lintrans.minibatch.escapes import check_event
     from lintrans.minibatch.limits import check_risk
 
@@ -67,22 +68,30 @@ def minibatch(
     task = Task.read(prompts, weights)
     if verify and not task.prompts:
         raise InputError("--verify needs a table of prompts, got numbers only; leave it out")
-    axes = _axes(task, batches, step_size, step_sizes, batch_sizes)
+    etas, sizes = _axes(task, batches, step_size, step_sizes, batch_sizes)
     files = outputs.sweep_files(files, "minibatch", json=json)
-    sweep = risk_sweep(task.population, *axes, *task.start, n_trajectories=n_trajectories, **batches.drawn())
+    n = n_trajectories or (TRAININGS if task.trained else TRAJECTORIES)
+    sweep = (
+        trained_risk_sweep(
+            **task.training(), step_sizes=etas, batch_sizes=sizes, n_trainings=n, **batches.drawn()
+        )
+        if task.trained
+        else risk_sweep(task.population, etas, sizes, *task.start, n_trajectories=n, **batches.drawn())
+    )
     result: RiskMap = outputs.run(
         sweep, files, prompts, weights, workers.start(), label="risk map", json=json
     )
     quiet = files.quiet or json
-    found = _Answer(task, batches, result, risk, event, n_trajectories, quiet=quiet)
+    found = _Answer(task, batches, result, risk, event, 10 * n, quiet=quiet)
     answer: dict[str, Any] = {
         **task.population.summary(),
         "answered_by": "trainings" if task.trained else "mode",
         "batch_size": batches.batch_size,
         "critical_step_size": result.critical_step_size,
         "largest_step_size": found.largest_step_size()._asdict(),
-        "largest_step_size_by_mode": found.by_mode._asdict(),
     }
+    if task.trained:
+        answer["largest_step_size_by_mode"] = found.by_mode()._asdict()
     if step_size is not None:
         answer |= {"step_size": step_size, "mu": task.population.mu(step_size)}
         answer["risk"] = found.times(step_size).summary()
@@ -133,56 +142,42 @@ def escapes(
 
 
 class _Answer:
-    """What a map and a task say about a risk: by the mode, and by trainings where prompts share none."""
+    """What a map and a task say about a risk: by the mode, or by trainings where prompts share none."""
 
     def __init__(
-        self,
-        task: Task,
-        batches: Batches,
-        result: RiskMap,
-        risk: float,
-        event: str,
-        n_trajectories: int,
-        *,
-        quiet: bool,
+        self, task: Task, batches: Batches, result: RiskMap, risk: float, event: str, n: int, *, quiet: bool
     ) -> None:
-        from lintrans.minibatch import refine_step_size
-
-        self.task, self.result, self.quiet = task, result, quiet
-        self.batch_size, self.drawn = batches.batch_size, batches.drawn()
+        self.task, self.result, self.n, self.quiet = task, result, n, quiet
+        self.drawn = {"batch_size": batches.batch_size, **batches.drawn()}
         self.accepted: dict[str, Any] = {"risk": risk, "event": event}
-        self.n = n_trajectories if task.trained else 10 * n_trajectories
-        self.by_mode = refine_step_size(
-            result, self.batch_size, risk, event, n_trajectories=10 * n_trajectories
-        )
 
     def largest_step_size(self) -> Limit:
         """Largest learning rate of the accepted risk."""
         from lintrans.minibatch import trained_step_size
 
         if not self.task.trained:
-            return self.by_mode
-        known = [self.by_mode.value, float(self.result.step_size[-1])]
-        high = next(value for value in known if math.isfinite(value))
+            return self.by_mode()
+        low, high = self.result.bracket(self.drawn["batch_size"], **self.accepted)
         with progress("largest step size", quiet=self.quiet, unit="trainings") as report:
-            return trained_step_size(
-                **self.task.training(),
-                low=0.8 * high,
-                high=high,
-                batch_size=self.batch_size,
-                n_trainings=self.n,
-                progress=report,
-                **self.accepted,
-                **self.drawn,
-            )
+            asked = {**self.task.training(), **self.accepted, **self.drawn, "progress": report}
+            return trained_step_size(**asked, low=low, high=high, n_trainings=self.n)
+
+    def by_mode(self) -> Limit:
+        """Largest learning rate by the random map of the mode, looked for where the map of risks has it."""
+        from lintrans.minibatch import largest_step_size
+
+        low, high = self.result.bracket(self.drawn["batch_size"], **self.accepted)
+        with progress("largest step size", quiet=self.quiet, unit="trajectories") as report:
+            asked = {**self.accepted, **self.drawn, "progress": report}
+            (u, v), population = self.task.start, self.task.population
+            return largest_step_size(population, low, high, u, v, n_trajectories=self.n, **asked)
 
     def times(self, step_size: float) -> EscapeTimes:
         """When trainings with a learning rate leave and diverge."""
         from lintrans.minibatch import escape_times, trained_escapes
 
-        drawn: dict[str, Any] = {"batch_size": self.batch_size, **self.drawn}
         with progress("risk", quiet=self.quiet, unit="trainings") as report:
-            drawn["progress"] = report
+            drawn: dict[str, Any] = {**self.drawn, "progress": report}
             if self.task.trained:
                 training = self.task.training()
                 return trained_escapes(**training, step_size=step_size, n_trainings=self.n, **drawn)
@@ -196,16 +191,11 @@ class _Answer:
 
         if not self.task.trained:
             return self.result.smallest_batch_size(step_size, **self.accepted)
+        drawn = {name: value for name, value in self.drawn.items() if name != "batch_size"}
         with progress("batch size needed", quiet=self.quiet, unit="trainings") as report:
-            return trained_batch_size(
-                **self.task.training(),
-                sizes=self.result.batch_size.tolist(),
-                step_size=step_size,
-                n_trainings=self.n,
-                progress=report,
-                **self.accepted,
-                **self.drawn,
-            )
+            asked = {**self.task.training(), **self.accepted, **drawn, "progress": report}
+            sizes = self.result.batch_size.tolist()
+            return trained_batch_size(sizes=sizes, step_size=step_size, n_trainings=self.n, **asked)
 
 
 def _axes(
@@ -220,7 +210,8 @@ def _axes(
     if step_sizes:
         etas = options.parse_positive_range("--step-sizes", step_sizes)
     else:
-        etas = default_step_sizes(task.population, *task.start)
+        n = {"n": TRAINED_STEP_SIZES} if task.trained else {}
+        etas = default_step_sizes(task.population, *task.start, **n)
     if batch_sizes:
         sizes = [count("--batch-sizes", options.whole(part)) for part in batch_sizes.split(",")]
     else:
@@ -256,17 +247,19 @@ def _verify(
 def _say(answer: dict[str, Any], risk: float, event: str, n_steps: int) -> None:
     """Print the answer for a person."""
     rows = _population_rows(answer)
-    rows.append(("full batch", f"{answer['critical_step_size']:.4g}", "critical learning rate of this start"))
+    critical, trained = answer["critical_step_size"], answer["answered_by"] == "trainings"
+    of = "critical learning rate of this start" + (", by the mode" if answer["leakage"] else "")
+    rows.append(("full batch", f"{critical:.4g}", of))
     if "risk" in answer:
         rows.append(("learning rate", f"{answer['step_size']:.4g}", f"mu = {answer['mu']:.6g}"))
         rows += _risk_rows(answer["risk"], n_steps)
     what = f"with a risk of {risk:.3g} that training {EVENTS[event]}"
     limit = answer["largest_step_size"]
-    share = limit["value"] / answer["critical_step_size"]
-    rows.append(("largest learning rate", _limit(limit, ".4g"), f"{what}; {share:.3g} of the full batch's"))
-    if answer["answered_by"] == "trainings":
+    share = "" if trained else f"; {limit['value'] / critical:.3g} of the full batch's"
+    rows.append(("largest learning rate", _limit(limit, ".4g"), what + share))
+    if trained:
         by_mode = _limit(answer["largest_step_size_by_mode"], ".4g")
-        rows.append(("by the mode alone", by_mode, "of the prompts projected onto one, for comparison"))
+        rows.append(("by the mode alone", by_mode, "with the prompts projected onto one, for comparison"))
     if "batch_size_needed" in answer:
         rows.append(("batch size needed", _limit(answer["batch_size_needed"], ".0f"), what))
     if "verified" in answer:
