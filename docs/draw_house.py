@@ -69,7 +69,9 @@ def box(x: float, y: float, width: float, height: float, room: str, fill: str = 
 
 def text(x: float, y: float, words: str, size: float, color: str, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size:.3g}" fill="{color}"{weight}>{escape(words)}</text>'
+    return (
+        f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size:.3g}" fill="{color}"{weight}>{escape(words)}</text>'
+    )
 
 
 def summary(room: str) -> str:

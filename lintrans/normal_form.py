@@ -74,7 +74,8 @@ def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
     >>> float(critical_mu(1.0, 1.0)), float(critical_mu(2.0, 2.0)), float(critical_mu(4.0, 0.25)) < 0.25
     (2.0, 0.6666666666666666, True)
     """
-    squares = np.square(u) + np.square(v)
+    with np.errstate(over="ignore"):  # 0 far out
+        squares = np.square(u) + np.square(v)
     # S^2 + 16 (1 - uv) = (S - 4)^2 + 8 (u - v)^2: written so, it cannot turn negative by rounding
     root = np.hypot(squares - 4, np.sqrt(8.0) * np.subtract(u, v))
     return np.asarray(np.minimum(8 / (squares + root), 2.0))

@@ -153,6 +153,8 @@ def test_a_warm_up_is_taken_from_ramps(answer, folder):
         (["--schedule", "0.5,2"], ["schedule", "at most 1", "schedule[1]=2"]),
         (["--schedule", "1:2"], ["--schedule", "start:stop:count"]),
         (["--batch-sizes", "1,x"], ["--batch-sizes", "'x'"]),
+        (["--n-trajectories", "0"], ["--n-trajectories", "got 0"]),
+        (["--value", "1e200"], ["the start must leave a step size", "lower the weights"]),
         (["--batch-size", "0"], ["batch", "got 0"]),
         (["--step-size", "-1"], ["step-size", "positive"]),
         (["--sampling", "random"], ["sampling", "'random'"]),

@@ -325,6 +325,8 @@ class RiskSweep(RiskGrid):
 def default_step_sizes(population: Population, u: float, v: float, n: int = N_STEP_SIZES) -> FloatArray:
     """Learning rates for a map: from a hundredth of the full batch's critical one to a little above it."""
     critical = float(normal_form.critical_mu(finite("u", u), finite("v", v)))
+    if critical == 0:
+        raise InputError(f"the start must leave a step size, got u = {u:g}, v = {v:g}; lower the weights")
     low, high = RANGE
     return np.geomspace(low, high, n) * min(critical, 2.0) * population.unit_step_size
 

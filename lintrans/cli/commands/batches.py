@@ -70,7 +70,8 @@ def minibatch(
         raise InputError("--verify needs a table of prompts, got numbers only; leave it out")
     etas, sizes = _axes(task, batches, step_size, step_sizes, batch_sizes)
     files = outputs.sweep_files(files, "minibatch", json=json)
-    n = n_trajectories or (TRAININGS if task.trained else TRAJECTORIES)
+    default = TRAININGS if task.trained else TRAJECTORIES
+    n = default if n_trajectories is None else count("--n-trajectories", n_trajectories)
     sweep = (
         trained_risk_sweep(
             **task.training(), step_sizes=etas, batch_sizes=sizes, n_trainings=n, **batches.drawn()
