@@ -13,8 +13,10 @@ from lintrans import TwoFactorWeights, normal_form, store
 from lintrans.batch_training import Problems, train_on_batches
 from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
 from lintrans.minibatch.answers import largest_step_size, trained_batch_size, trained_step_size
+from lintrans.minibatch.full_batch import full_batch_step_size
 from lintrans.minibatch.limits import bisect_step_size, search_batch_size
 from lintrans.minibatch.proportions import proportion
+from lintrans.minibatch.risk import critical_step_size
 from lintrans.minibatch.sampling import SAMPLINGS
 from lintrans.minibatch.trained_risks import trained_risk_map
 from lintrans.minibatch.trainings import TrainingSweep, trained_escapes, training_sweep
@@ -507,3 +509,47 @@ def test_on_a_shared_mode_trainings_and_map_have_one_largest_step_size():
     u, v = population.project_weights(**weights)
     mapped = largest_step_size(population, low, high, u, v, n_trajectories=200, **asked)
     assert mapped == pytest.approx(trained, rel=1e-9) and np.isfinite(mapped.value)
+
+
+def full_batch_stays(prompts, eta, weights, n_steps, schedule=None):
+    """Whether training by definition on all prompts stays in the ellipse."""
+    population, batch = Population.from_prompts(prompts), np.arange(len(prompts))
+    mu = population.mu(eta)
+    run = train_on_batches(
+        prompts, TwoFactorWeights(**weights), [batch] * n_steps, step_size=eta, schedule=schedule
+    )
+    d = len(population.direction)
+    states = [project(population, mu, w[0], w[1:].reshape(d, d)) for w in run.weights]
+    return not run.overflowed and max(float(normal_form.ellipse_level(mu, *state)) for state in states) <= 0
+
+
+@pytest.mark.parametrize("schedule", [None, np.linspace(0.1, 1, 12)])
+@pytest.mark.parametrize("name", ["three features", "ten features", "mode of three", "fewer than features"])
+def test_full_batch_training_stays_up_to_its_step_size_and_leaves_above(name, schedule):
+    """Up to 1.001 of it: beyond, chaos may let single step sizes stay. By the mode it is far too large."""
+    prompts = PROMPTS[name]
+    weights, asked = start(prompts, size=1.1), {"n_steps": 60, "schedule": schedule}
+    found = full_batch_step_size(prompts, **weights, **asked)
+    for part in (0.3, 0.9, 0.9999):
+        assert full_batch_stays(prompts, part * found, weights, **asked)
+    assert not full_batch_stays(prompts, 1.0005 * found, weights, **asked)
+    population = Population.from_prompts(prompts)
+    mode = critical_step_size(population, *population.project_weights(**weights))
+    if "mode" in name:
+        assert 0.9998 < found / mode <= 1
+    else:
+        assert found < 0.95 * mode and not full_batch_stays(prompts, mode, weights, **asked)
+
+
+def test_a_trained_map_knows_the_step_size_of_its_full_batch():
+    prompts = leaky(3)
+    weights = start(prompts)
+    found = trained_risk_map(prompts, [0.01], [1], **weights, n_steps=30, n_trainings=4)
+    assert found.critical_step_size == full_batch_step_size(prompts, **weights, n_steps=30)
+    assert not found.by_mode
+    far = {"value": 1e6, "key_query": weights["key_query"]}
+    assert math.isnan(full_batch_step_size(prompts, **far))
+    assert trained_risk_map(prompts, [0.01], [1], **far, n_steps=5, n_trainings=4).by_mode
+    wide = {"value": 1.0, "key_query": np.zeros((40, 40))}
+    many = [random_prompt(50, 40, seed=i) for i in range(2)]
+    check_refused(lambda: full_batch_step_size(many, **wide), ["at most 32 features", "got 40"])

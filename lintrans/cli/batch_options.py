@@ -125,6 +125,18 @@ class Task:
         """State (u, v) that the weights are projected to."""
         return self.population.project_weights(self.weights.value, self.weights.key_query)
 
+    def critical_step_size(self, n_steps: int) -> float:
+        """Critical learning rate of the full batch, by the mode or of so many steps of training."""
+        from lintrans.minibatch import full_batch_step_size
+        from lintrans.minibatch.full_batch import MAX_WEIGHTS
+        from lintrans.minibatch.risk import critical_step_size
+
+        by_mode = critical_step_size(self.population, *self.start)
+        if not self.trained or self.weights.key_query.size > MAX_WEIGHTS:
+            return by_mode
+        found = full_batch_step_size(**self.training(), n_steps=n_steps)
+        return found if found > 0 else by_mode
+
     def training(self) -> dict[str, Any]:
         """Return the arguments of a training."""
         value, key_query = float(self.weights.value.real), self.weights.key_query

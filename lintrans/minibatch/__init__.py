@@ -13,6 +13,7 @@ from lintrans.minibatch.answers import (
     trained_step_size,
 )
 from lintrans.minibatch.escapes import EscapeTimes, escape_sweep, escape_times
+from lintrans.minibatch.full_batch import full_batch_step_size
 from lintrans.minibatch.limits import Limit, bisect_step_size, search_batch_size
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.proportions import Proportion
@@ -43,6 +44,7 @@ __all__ = [
     "draw_batches",
     "escape_sweep",
     "escape_times",
+    "full_batch_step_size",
     "largest_step_size",
     "prompts_from_csv",
     "refine_step_size",

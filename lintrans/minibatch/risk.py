@@ -70,9 +70,17 @@ class RiskMap(Result):
 
     @property
     def critical_step_size(self) -> float:
-        """Largest learning rate that keeps the start in the ellipse of full-batch training; inf for none."""
+        """Largest learning rate that keeps full-batch training in the ellipse; of the mode if `by_mode`."""
+        if "critical_step_size" in self.settings:
+            return float(self.settings["critical_step_size"])
         start = self.settings["u"], self.settings["v"]
         return float(normal_form.critical_mu(*start)) / float(self.settings["mu_per_step_size"])
+
+    @property
+    def by_mode(self) -> bool:
+        """Whether `critical_step_size` is of prompts projected onto a mode that they do not share."""
+        measured = "critical_step_size" in self.settings
+        return "by_mode" in self.settings or ("trained" in self.settings and not measured)
 
     def risk(self, event: str = "left") -> tuple[FloatArray, FloatArray, FloatArray]:
         """Probability of an event and its 95 % interval, each on (step size, batch size)."""
@@ -322,13 +330,18 @@ class RiskSweep(RiskGrid):
         return events
 
 
-def default_step_sizes(population: Population, u: float, v: float, n: int = N_STEP_SIZES) -> FloatArray:
-    """Learning rates for a map: from a hundredth of the full batch's critical one to a little above it."""
+def critical_step_size(population: Population, u: float, v: float) -> float:
+    """Largest learning rate that keeps a start in the ellipse of full-batch training, by the mode."""
     critical = float(normal_form.critical_mu(finite("u", u), finite("v", v)))
     if critical == 0:
         raise InputError(f"the start must leave a step size, got u = {u:g}, v = {v:g}; lower the weights")
+    return critical * population.unit_step_size
+
+
+def default_step_sizes(critical: float, n: int = N_STEP_SIZES) -> FloatArray:
+    """Learning rates for a map: from a hundredth of the full batch's critical one to a little above it."""
     low, high = RANGE
-    return np.geomspace(low, high, n) * min(critical, 2.0) * population.unit_step_size
+    return np.geomspace(low, high, n) * critical
 
 
 def default_batch_sizes(population: Population) -> list[int]:

@@ -5,6 +5,7 @@ What `lintrans.minibatch.risk` asks of the random map, for prompts that share no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans.executors import Threads
 from lintrans.minibatch.escapes import N_STEPS
+from lintrans.minibatch.full_batch import MAX_WEIGHTS, full_batch_step_size
 from lintrans.minibatch.risk import RiskGrid, RiskMap, check_axes
 from lintrans.minibatch.trainings import Trainings, trained_fields
 from lintrans.prompt import Prompt
@@ -51,7 +53,8 @@ def trained_risk_map(
     Returns
     -------
     risks : RiskMap
-        Its trajectories are the trainings; ``settings["trained"]`` is True.
+        Its trajectories are the trainings; ``settings["trained"]`` is True, and its critical step size is
+        that of `lintrans.minibatch.full_batch.full_batch_step_size`, of the mode above 32 features.
 
     Raises
     ------
@@ -108,14 +111,27 @@ def trained_risk_sweep(
         seed=seed,
         schedule=schedule,
     )
-    return TrainedRiskSweep(**trained, step_size=etas, batch_size=sizes)
+    critical = math.nan
+    if np.size(key_query) <= MAX_WEIGHTS:
+        critical = full_batch_step_size(
+            prompts, value=value, key_query=key_query, n_steps=n_steps, schedule=schedule
+        )
+    return TrainedRiskSweep(**trained, step_size=etas, batch_size=sizes, critical_step_size=critical)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedRiskSweep(Trainings, RiskGrid):
-    """The cells of `trained_risk_map`; built by `trained_risk_sweep`."""
+    """The cells of `trained_risk_map`; built by `trained_risk_sweep`.
+
+    Attributes
+    ----------
+    critical_step_size : float
+        Of full-batch training; NaN where it is not known.
+    """
 
     result = RiskMap
+
+    critical_step_size: float
 
     def events(self, step_size: float, batch_size: int) -> NDArray[np.int64]:
         """Train a cell."""
@@ -124,4 +140,5 @@ class TrainedRiskSweep(Trainings, RiskGrid):
 
     def settings(self) -> dict[str, Any]:
         """Settings as those of `lintrans.minibatch.risk.risk_map`."""
-        return self.start() | super().settings()
+        critical = {"critical_step_size": self.critical_step_size} if self.critical_step_size > 0 else {}
+        return self.start() | super().settings() | critical

@@ -37,7 +37,7 @@ def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
     )
     _draw_levels(axes, x, y, risk)
     critical = result.critical_step_size
-    full_batch = "full batch, by mode" if {"trained", "by_mode"} & set(result.settings) else "full batch"
+    full_batch = "full batch, by mode" if result.by_mode else "full batch"
     axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label=full_batch)
     of = f"largest {ETA_LABEL} of the schedule" if "schedule" in result.settings else ETA_LABEL
     axes.set(xscale="log", yscale="log", xlabel=of, ylabel="batch size $B$")

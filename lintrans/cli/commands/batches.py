@@ -103,7 +103,7 @@ def minibatch(
     if json:
         emit_json(answer | written)
     elif not files.quiet:
-        _say(answer, risk, event, batches.n_steps)
+        _say(answer, risk, event, batches.n_steps, by_mode=result.by_mode)
         outputs.say_written(written)
 
 
@@ -212,7 +212,7 @@ def _axes(
         etas = options.parse_positive_range("--step-sizes", step_sizes)
     else:
         n = {"n": TRAINED_STEP_SIZES} if task.trained else {}
-        etas = default_step_sizes(task.population, *task.start, **n)
+        etas = default_step_sizes(task.critical_step_size(batches.n_steps), **n)
     if batch_sizes:
         sizes = [count("--batch-sizes", options.whole(part)) for part in batch_sizes.split(",")]
     else:
@@ -245,22 +245,22 @@ def _verify(
     }
 
 
-def _say(answer: dict[str, Any], risk: float, event: str, n_steps: int) -> None:
+def _say(answer: dict[str, Any], risk: float, event: str, n_steps: int, *, by_mode: bool) -> None:
     """Print the answer for a person."""
     rows = _population_rows(answer)
-    critical, trained = answer["critical_step_size"], answer["answered_by"] == "trainings"
-    of = "critical learning rate of this start" + (", by the mode" if answer["leakage"] else "")
+    critical = answer["critical_step_size"]
+    of = "critical learning rate of this start" + (", by the mode" if by_mode else "")
     rows.append(("full batch", f"{critical:.4g}", of))
     if "risk" in answer:
         rows.append(("learning rate", f"{answer['step_size']:.4g}", f"mu = {answer['mu']:.6g}"))
         rows += _risk_rows(answer["risk"], n_steps)
     what = f"with a risk of {risk:.3g} that training {EVENTS[event]}"
     limit = answer["largest_step_size"]
-    share = "" if trained else f"; {limit['value'] / critical:.3g} of the full batch's"
-    rows.append(("largest learning rate", _limit(limit, ".4g"), what + share))
-    if trained:
-        by_mode = _limit(answer["largest_step_size_by_mode"], ".4g")
-        rows.append(("by the mode alone", by_mode, "with the prompts projected onto one, for comparison"))
+    share = f"{limit['value'] / critical:.3g} of the full batch's"
+    rows.append(("largest learning rate", _limit(limit, ".4g"), f"{what}; {share}"))
+    if answer["answered_by"] == "trainings":
+        alone = _limit(answer["largest_step_size_by_mode"], ".4g")
+        rows.append(("by the mode alone", alone, "with the prompts projected onto one, for comparison"))
     if "batch_size_needed" in answer:
         rows.append(("batch size needed", _limit(answer["batch_size_needed"], ".0f"), what))
     if "verified" in answer:
