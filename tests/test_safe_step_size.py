@@ -196,3 +196,10 @@ def test_quick_run(tmp_path, capsys, monkeypatch):
     assert "all 10, one query" in printed.out
     assert "trained: 8 epochs" in printed.err
     assert {path.name for path in tmp_path.iterdir()} == {"safe_step_size.png"}
+
+
+def test_the_full_batch_is_that_of_the_mode_only_where_it_is_shared():
+    trained, by_mode = safety.full_batch(real(("bmi",)), 100)
+    assert trained == pytest.approx(by_mode, rel=2e-4)
+    trained, by_mode = safety.full_batch(real(), 100)
+    assert trained < 0.9 * by_mode

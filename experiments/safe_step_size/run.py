@@ -126,6 +126,8 @@ def many_features(config):
     for case in c["cases"]:
         problem = prepare(config, case)
         leakage = problem.population.summary()["leakage"]
+        trained, by_mode = safety.full_batch(problem, config["n_steps"])
+        print(f"{case['name']:22} {leakage:7.3f} all {trained:8.3f} {by_mode / trained:10.2f}   (full batch)")
         for size, *numbers in zip(c["batch_sizes"], c["n_trainings"], c["n_trajectories"], strict=True):
             seed = c["seed"] + 2 * len(rows)  # and the next
             found = safety.compare_leaky(problem, size, c, config["n_steps"], *numbers, seed=seed)

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import betabinom
 
-from lintrans import example_data
+from lintrans import example_data, normal_form
 from lintrans.minibatch import (
     Limit,
     Population,
     bisect_step_size,
     escape_times,
+    full_batch_step_size,
     prompts_from_csv,
     refine_step_size,
     risk_map,
@@ -225,6 +226,15 @@ def by_own_length(problem, batch_size):
 
 
 PREDICTORS = {"mode": by_mode, "sharpest": by_sharpest, "own length": by_own_length}
+
+
+def full_batch(problem, n_steps):
+    """Effective step sizes up to which the full batch stays in the ellipse, trained and by the mode."""
+    population = problem.population
+    start = population.project_weights(problem.value, problem.key_query)
+    weights = {"value": problem.value, "key_query": problem.key_query}
+    trained = full_batch_step_size(problem.prompts, **weights, n_steps=n_steps)
+    return population.mu(trained), float(normal_form.critical_mu(*start))
 
 
 class Leaky(NamedTuple):
