@@ -11,6 +11,8 @@ EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --quer
 
 TABLE := lintrans/data/diabetes.csv --target progression --features bmi --standardize --center --n-prompts 2000
 
+FEATURES := lintrans/data/diabetes.csv --target progression --standardize --center --n-prompts 2000
+
 .PHONY: demo test lint docs figures clean
 
 demo: .venv/installed
@@ -49,6 +51,7 @@ figures: .venv/installed
 	$(BIN)/lintrans exponents --mu 1.9 --start 0.4,0.3 --output demo/exponents.h5 --figure docs/figures/exponents.png --force
 	$(BIN)/lintrans density --mu 2 --output demo/density.h5 --figure docs/figures/density.png --force
 	$(BIN)/lintrans minibatch $(TABLE) --step-size 3e-4 --batch-size 32 --output demo/minibatch.h5 --figure docs/figures/minibatch.png --force
+	$(BIN)/lintrans minibatch $(FEATURES) --step-size 9e-5 --batch-size 32 --output demo/minibatch_trained.h5 --figure docs/figures/minibatch_trained.png --force
 	$(BIN)/lintrans escapes $(TABLE) --step-size 3e-4 --batch-size 16 --output demo/escapes.h5 --figure docs/figures/escapes.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
