@@ -32,6 +32,12 @@ def say(*lines: str) -> None:
         print(line)
 
 
+def say_items(answer: Mapping[str, Any]) -> None:
+    """Print an answer, each of its items on a line."""
+    for name, value in answer.items():
+        print(f"{name}: {_on_one_line(value)}")
+
+
 def table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows in aligned columns, two spaces apart."""
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
@@ -151,3 +157,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _on_one_line(value: Any) -> str:
+    """Show a JSON value; strings keep their escapes, since the file may come from anywhere."""
+    if isinstance(value, dict):
+        return ", ".join(f"{json.dumps(str(k))[1:-1]} {_on_one_line(v)}" for k, v in value.items())
+    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)

@@ -33,6 +33,7 @@ Bound = NDArray[np.bool_]
 
 N_TRAJECTORIES = 1000
 N_STEP_SIZES, RANGE = 49, (0.01, 1.2)  # of a map by default, over the full batch's critical step size
+SUMMARY_RISK = 0.01
 LARGEST_BATCH = 256  # of a map by default
 
 
@@ -86,6 +87,13 @@ class RiskMap(Result):
         """Probability of an event and its 95 % interval, each on (step size, batch size)."""
         counts = self._counts(event)
         return counts / self.n_trajectories, *intervals(counts, self.n_trajectories)
+
+    def summary(self) -> dict[str, Any]:
+        """Critical step size of the full batch, and the largest of every batch size with a risk of 1 %."""
+        largest = {
+            str(size): self.largest_step_size(int(size), SUMMARY_RISK).value for size in self.batch_size
+        }
+        return {"critical_step_size": self.critical_step_size, f"largest_at_{SUMMARY_RISK:.0%}": largest}
 
     def largest_step_size(self, batch_size: int, risk: float, event: str = "left") -> Limit:
         """Largest step size of the map up to which a batch size keeps the risk at most ``risk``.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from lintrans.cli import outputs
-from lintrans.cli.answers import emit_json, say
+from lintrans.cli.answers import emit_json, say, say_items
 from lintrans.cli.app import app
 from lintrans.cli.options import Json
 
@@ -48,8 +47,7 @@ def show(
     if json:
         emit_json(answer)
         return
-    for name, value in answer.items():
-        say(f"{name}: {_on_one_line(value)}")
+    say_items(answer)
 
 
 @app.command()
@@ -78,10 +76,3 @@ def plot(
         emit_json({"kind": result.kind, "figure": str(target)})
     else:
         say(f"figure {target}")
-
-
-def _on_one_line(value: Any) -> str:
-    """Show a JSON value; strings keep their escapes, since the file may come from anywhere."""
-    if isinstance(value, dict):
-        return ", ".join(f"{json.dumps(str(k))[1:-1]} {_on_one_line(v)}" for k, v in value.items())
-    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)

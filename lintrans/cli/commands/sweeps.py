@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, progress, say, table
+from lintrans.cli.answers import emit_json, progress, say, say_items, table
 from lintrans.cli.app import app
 from lintrans.cli.options import (
     Axis,
@@ -183,9 +183,13 @@ def _answer(result: Any, files: Files, *, json: bool) -> None:
     """Draw a sweep's result, and say or print what it holds and what was written."""
     written = {"output": str(files.output), **outputs.draw(result, files)}
     if json:
-        emit_json({**_SUMMARIES[result.kind](result), **written})
+        summary = _SUMMARIES[result.kind](result) if result.kind in _SUMMARIES else result.summary()
+        emit_json({**summary, **written})
     elif not files.quiet:
-        _LINES[result.kind](result)
+        if result.kind in _LINES:
+            _LINES[result.kind](result)
+        else:
+            say_items(result.summary())
         outputs.say_written(written)
 
 
