@@ -203,6 +203,6 @@ def test_a_sweep_goes_on_after_a_stop(run, folder, monkeypatch, name):
     monkeypatch.setattr(sweep, "compute", whole)
     code, out, _ = run("resume", "a.h5")
     assert code == 0 and "wrote a.h5 and a.png" in out
-    assert ("largest_at_1%" if "map" in name else "left: value") in out
+    assert ("largest_step_size: 1 " if "map" in name else "left: value") in out
     assert run(command, *words, "--output", "b.h5")[0] == 0
     assert (folder / "a.h5").read_bytes() == (folder / "b.h5").read_bytes()

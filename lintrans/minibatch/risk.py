@@ -93,7 +93,8 @@ class RiskMap(Result):
         largest = {
             str(size): self.largest_step_size(int(size), SUMMARY_RISK).value for size in self.batch_size
         }
-        return {"critical_step_size": self.critical_step_size, f"largest_at_{SUMMARY_RISK:.0%}": largest}
+        limit = {"risk": SUMMARY_RISK, "largest_step_size": largest}
+        return {"critical_step_size": self.critical_step_size} | limit
 
     def largest_step_size(self, batch_size: int, risk: float, event: str = "left") -> Limit:
         """Largest step size of the map up to which a batch size keeps the risk at most ``risk``.
