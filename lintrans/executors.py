@@ -12,9 +12,12 @@ import itertools
 import logging
 import os
 import pickle
+import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from lintrans.errors import ExecutorError, InputError, count, require_extra, short
@@ -29,6 +32,7 @@ SECONDS_PER_TASK = 1.0  # of a Dask task: it costs the scheduler about a millise
 MAX_ITEMS_PER_TASK = 64
 SECONDS_TO_CONNECT = 10
 IGNORE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # workers are ended by us
+SECONDS_UNTIL_SIGNALS = 0.1  # are looked for while threads work
 SECONDS_BETWEEN_COUNTS = 2.0  # of the workers of a cluster, which may come and go
 
 
@@ -61,19 +65,46 @@ class Threads:
 
     def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Generator[tuple[Item, Outcome]]:
         """Yield every item with ``work(item)``, in any order."""
-        remaining = iter(items)
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            pending: dict[Future[Outcome], Item] = {}
-            try:
-                while True:
-                    for item in itertools.islice(remaining, 2 * self.n_threads - len(pending)):
+        remaining, pool = iter(items), ThreadPoolExecutor(self.n_threads)
+        pending: dict[Future[Outcome], Item] = {}
+        try:
+            while True:
+                for item in itertools.islice(remaining, 2 * self.n_threads - len(pending)):
+                    with signals_held_back():
                         pending[pool.submit(work, item)] = item
-                    if not pending:
-                        return
-                    for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                        yield pending.pop(future), future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                if not pending:
+                    return
+                with signals_held_back():
+                    done = wait(pending, SECONDS_UNTIL_SIGNALS, return_when=FIRST_COMPLETED).done
+                for future in done:
+                    yield pending.pop(future), future.result()
+        finally:
+            with signals_held_back():
+                pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def signals_held_back() -> Generator[None]:
+    """Let Ctrl-C, and a SIGTERM that is handled, interrupt the end of a block only.
+
+    Within a call of a pool it could leave a lock of the pool taken, for which threads would wait for ever.
+    """
+    held: list[int] = []
+    handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+    if threading.current_thread() is threading.main_thread():  # signals interrupt no other
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler: Any = signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+    try:
+        for one in handlers:
+            signal.signal(one, lambda number, frame: held.append(number))
+        yield
+    finally:
+        for one, before in handlers.items():
+            signal.signal(one, before)
+    for one in held:
+        handlers[one](one, None)
 
 
 class Dask:

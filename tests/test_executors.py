@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -77,6 +77,65 @@ def test_threads_take_items_only_as_they_need_them(n_threads):
         found[item] = outcome
         assert len(taken) <= len(found) + 2 * n_threads
     assert found == {i: i * i for i in range(1000)}
+
+
+class Interrupted(ThreadPoolExecutor):
+    """Ctrl-C in the middle of a call that holds a lock the threads need."""
+
+    method, finished = "", False
+
+    def interrupt(self, method, *args, **options):
+        with self._shutdown_lock:
+            if method == self.method:
+                signal.raise_signal(signal.SIGINT)
+        type(self).finished |= method == self.method
+        return getattr(super(), method)(*args, **options)
+
+    def submit(self, *args, **options):
+        return self.interrupt("submit", *args, **options)
+
+    def shutdown(self, *args, **options):
+        return self.interrupt("shutdown", *args, **options)
+
+
+@pytest.mark.parametrize("method", ["submit", "shutdown"])
+def test_ctrl_c_waits_for_calls_of_the_pool(monkeypatch, method):
+    """Else the lock may stay taken; without holding back, `finished` is False."""
+    monkeypatch.setattr(executors, "ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(Interrupted, "method", method)
+    monkeypatch.setattr(Interrupted, "finished", False)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        list(Threads(2).map(square, range(9)))
+    assert Interrupted.finished and signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr(Interrupted, "finished", False)
+    monkeypatch.setattr(executors, "signals_held_back", nullcontext)
+    with pytest.raises(KeyboardInterrupt):
+        list(Threads(2).map(square, range(9)))
+    assert not Interrupted.finished
+
+
+def test_ctrl_c_is_seen_while_threads_work():
+    pressed = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    began = time.monotonic()
+    pressed.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(Threads(2).map(lambda _: time.sleep(1.0), range(20)))
+    assert time.monotonic() - began < 5  # the two being worked on, not all twenty
+
+
+def test_other_threads_and_ignored_signals_are_left_alone():
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(Threads(2).map(square, range(5))))
+    thread.start()
+    thread.join()
+    assert sorted(found) == [(i, i * i) for i in range(5)]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(list(Threads(2).map(square, range(5)))) == 5
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_dask_yields_every_item_once(cluster):
