@@ -82,8 +82,8 @@ def datasets(path):
     """Everything a reader of the file sees of its arrays: name, entries, type, axes and meaning."""
     with h5py.File(path) as file:
         return {
-            name: (data.dtype.str, data.shape, data[()].tobytes(), data.attrs["dims"], data.attrs["long_name"])
-            for name, data in file.items()
+            name: (x.dtype.str, x.shape, x[()].tobytes(), x.attrs["dims"], x.attrs["long_name"])
+            for name, x in file.items()
         }
 
 

@@ -14,48 +14,44 @@ import numpy as np
 import lintrans as lt
 
 FOLDER = Path(__file__).parent
-DIABETES = [str(lt.example_data()), "--target", "progression", "--center"]
-PROMPT = [*DIABETES, "--standardize", "--context", "0:64", "--query", "64"]
-ONE_MODE = [*DIABETES, "--standardize", "--features", "bmi", "--n-prompts", "30", "--context-length", "8"]
-MANY_MODES = [*DIABETES, "--standardize", "--features", "bmi,bp,s5", "--n-prompts", "30"]
-MANY_MODES += ["--context-length", "32"]
-SHORT = ["--n-transient", "256", "--n-steps", "512", "--max-period", "16"]
-FEW = ["--n-steps", "60", "--n-trajectories", "64"]
+DIABETES = f"{lt.example_data()} --target progression --center --standardize"
+PROMPT = f"{DIABETES} --context 0:64 --query 64"
+ONE_MODE = f"{DIABETES} --features bmi --n-prompts 30 --context-length 8"
+MANY_MODES = f"{DIABETES} --features bmi,bp,s5 --n-prompts 30 --context-length 32"
+SHORT = "--n-transient 256 --n-steps 512 --max-period 16"
+FEW = "--n-steps 60 --n-trajectories 64"
+STEPS = "--n-transient 256 --n-steps 512"
+MAP = "--step-sizes 6e-5:2.7e-4:5 --batch-sizes 2,8 --batch-size 8"
 COMMANDS = {  # name of the golden file: the command that writes it
-    "phase_line": ["phase-diagram", *PROMPT, "--step-size", "1e-6:1.6e-4:25", *SHORT],
-    "phase_plane": ["phase-diagram", "--mu", "0.05:2.15:15", "--imbalances", "-3:3:5", *SHORT],
-    "phase_verdicts": ["phase-diagram", "--mu", "0.05:2.15:40", "--start", "1,0.9", "--scales", "0.3:1.4:30"]
-    + [*SHORT, "--verdicts-only"],
-    "phase_refined": ["phase-diagram", "--mu", "0.05:2.15:65", "--scales", "0.1:2:65", *SHORT]
-    + ["--refine-from", "16"],
-    "bifurcation": ["bifurcation", "--mu", "0.8:2.02:20", "--n-transient", "200", "--n-samples", "24"],
-    "bifurcation_varied": ["bifurcation", *PROMPT, "--step-size", "1e-5:1.4e-4:8", "--n-transient", "60"]
-    + ["--n-samples", "8", "--weight-decay", "50", "--momentum", "0.2", "--schedule", "0.1:1:5,1"],
-    "lyapunov": ["lyapunov", "--mu", "0.3:2.1:20", "--start", "0.5,0.4", "--n-transient", "256"]
-    + ["--n-steps", "512"],
-    "lyapunov_along": ["lyapunov", "--mu", "0.3:2.1:20", "--n-transient", "256", "--n-steps", "512"]
-    + ["--along-only"],
-    "basin": ["basin", "--mu", "0.9", "--u=-2.5:2.5:24", "--v=-2.5:2.5:20"],
-    "basin_modes": ["basin", *PROMPT, "--step-size", "1.1e-4", "--a=-2:2:16", "--b=-1:1:12"],
-    "basin_varied": ["basin", "--mu", "0.5", "--weight-decay", "0.4", "--u=-4:4:20", "--v=-4:4:20"],
-    "orbit": ["orbit", *PROMPT, "--step-size", "9e-5", "--n-steps", "80"],
-    "orbit_varied": ["orbit", "--mu", "1.4", "--start", "0.6,0.5", "--momentum", "0.3", "--n-steps", "40"],
-    "exponents": ["exponents", "--mu", "1.9", "--start", "0.4,0.3", "--n-windows", "32"],
-    "verification": ["verify", *PROMPT, "--step-size", "1.1e-4", "--n-steps", "128"],
-    "cycles": ["cycles", "--mu", "1.7", "--period", "4"],
-    "branches": ["continue", "--mu", "0.9:1.5:13", "--period", "2"],
-    "dimension": ["dimension", "--finest", "7", "--n-events", "200"],
-    "density": ["density", "--mu", "1.9", "--n-orbits", "2000", "--n-bins", "20"],
-    "density_ellipse": ["density", "--mu", "1.3", "--on-ellipse", "--n-orbits", "2000", "--n-bins", "20"],
-    "risk_map": ["minibatch", *ONE_MODE, *FEW, "--step-sizes", "5e-5:6e-4:5", "--batch-sizes", "1,4"]
-    + ["--batch-size", "4", "--sampling", "epochs"],
-    "risk_map_trained": ["minibatch", *MANY_MODES, *FEW, "--step-sizes", "6e-5:2.7e-4:5"]
-    + ["--batch-sizes", "2,8", "--batch-size", "8", "--schedule", "0.1:1:9,1"],
-    "risk_map_by_mode": ["minibatch", *MANY_MODES, *FEW, "--step-sizes", "6e-5:2.7e-4:5"]
-    + ["--batch-sizes", "2,8", "--batch-size", "8", "--by-mode"],
-    "escapes": ["escapes", *ONE_MODE, *FEW, "--step-size", "2.5e-4", "--batch-size", "2"],
-    "escapes_trained": ["escapes", *MANY_MODES, *FEW, "--step-size", "1.2e-4", "--batch-size", "2"]
-    + ["--sampling", "without-replacement"],
+    "phase_line": f"phase-diagram {PROMPT} --step-size 1e-6:1.6e-4:25 {SHORT}",
+    "phase_plane": f"phase-diagram --mu 0.05:2.15:15 --imbalances=-3:3:5 {SHORT}",
+    "phase_verdicts": "phase-diagram --mu 0.05:2.15:40 --start 1,0.9 --scales 0.3:1.4:30 --verdicts-only "
+    + SHORT,
+    "phase_refined": f"phase-diagram --mu 0.05:2.15:65 --scales 0.1:2:65 --refine-from 16 {SHORT}",
+    "bifurcation": "bifurcation --mu 0.8:2.02:20 --n-transient 200 --n-samples 24",
+    "bifurcation_varied": f"bifurcation {PROMPT} --step-size 1e-5:1.4e-4:8 --n-transient 60 --n-samples 8 "
+    "--weight-decay 50 --momentum 0.2 --schedule 0.1:1:5,1",
+    "lyapunov": f"lyapunov --mu 0.3:2.1:20 --start 0.5,0.4 {STEPS}",
+    "lyapunov_along": f"lyapunov --mu 0.3:2.1:20 --along-only {STEPS}",
+    "basin": "basin --mu 0.9 --u=-2.5:2.5:24 --v=-2.5:2.5:20",
+    "basin_modes": f"basin {PROMPT} --step-size 1.1e-4 --a=-2:2:16 --b=-1:1:12",
+    "basin_varied": "basin --mu 0.5 --weight-decay 0.4 --u=-4:4:20 --v=-4:4:20",
+    "orbit": f"orbit {PROMPT} --step-size 9e-5 --n-steps 80",
+    "orbit_varied": "orbit --mu 1.4 --start 0.6,0.5 --momentum 0.3 --n-steps 40",
+    "exponents": "exponents --mu 1.9 --start 0.4,0.3 --n-windows 32",
+    "verification": f"verify {PROMPT} --step-size 1.1e-4 --n-steps 128",
+    "cycles": "cycles --mu 1.7 --period 4",
+    "branches": "continue --mu 0.9:1.5:13 --period 2",
+    "dimension": "dimension --finest 7 --n-events 200",
+    "density": "density --mu 1.9 --n-orbits 2000 --n-bins 20",
+    "density_ellipse": "density --mu 1.3 --on-ellipse --n-orbits 2000 --n-bins 20",
+    "risk_map": f"minibatch {ONE_MODE} {FEW} --step-sizes 5e-5:6e-4:5 --batch-sizes 1,4 --batch-size 4 "
+    "--sampling epochs",
+    "risk_map_trained": f"minibatch {MANY_MODES} {FEW} {MAP} --schedule 0.1:1:9,1",
+    "risk_map_by_mode": f"minibatch {MANY_MODES} {FEW} {MAP} --by-mode",
+    "escapes": f"escapes {ONE_MODE} {FEW} --step-size 2.5e-4 --batch-size 2",
+    "escapes_trained": f"escapes {MANY_MODES} {FEW} --step-size 1.2e-4 --batch-size 2 "
+    "--sampling without-replacement",
 }
 EXACT = [*COMMANDS, "batch_verification"]  # which no command writes
 
@@ -63,8 +59,9 @@ EXACT = [*COMMANDS, "batch_verification"]  # which no command writes
 def write(name: str, path: Path) -> None:
     """Compute one golden file again."""
     if name in COMMANDS:
-        _run([*COMMANDS[name], "--output", str(path), "--figure", str(path.with_suffix(".svg")), "--quiet"])
-        path.with_suffix(".svg").unlink()
+        figure = path.with_suffix(".svg")
+        _run([*COMMANDS[name].split(), "--output", str(path), "--figure", str(figure), "--quiet"])
+        figure.unlink()
     else:
         lt.save({"batch_verification": batches, "phase_diagram": compute}[name](), path)
 
