@@ -55,7 +55,7 @@ figures: .venv/installed
 	$(BIN)/lintrans escapes $(TABLE) --step-size 3e-4 --batch-size 16 --output demo/escapes.h5 --figure docs/figures/escapes.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
-	$(BIN)/python docs/draw_house.py
+	$(BIN)/python docs/draw_layers.py
 
 clean:
 	rm -rf .venv demo build *.egg-info docs/_build docs/_generated

@@ -11,11 +11,13 @@ from numba import njit
 from report import limit_row, row
 
 import lintrans as lt
-from lintrans import kernels, sweeps
-from lintrans.batch_training import Problems, train_on_batches
-from lintrans.minibatch import Population, draw_batches, prompts_from_csv, training_sweep
+from lintrans.attention.batch_training import Problems, train_on_batches
+from lintrans.minibatch import Population, draw_batches, training_sweep
 from lintrans.minibatch.escapes import walk
-from lintrans.regimes import Regime
+from lintrans.prompts import prompts_from_csv
+from lintrans.sweeps import grid as sweeps
+from lintrans.two_factor import kernels
+from lintrans.two_factor.regimes import Regime
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
 LYAPUNOV, LYAPUNOV_TUNED = "pynamicalsys lyapunov", "pynamicalsys lyapunov, faster Jacobian"

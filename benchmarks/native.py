@@ -38,7 +38,7 @@ def n_peak():
 
 
 def advance(mu, a, b, n_steps):
-    """Final states, like `lintrans.kernels.advance`; whole blocks only."""
+    """Final states, like `lintrans.two_factor.kernels.advance`; whole blocks only."""
     if mu.size % ctypes.c_long.in_dll(library(), "block").value:
         raise ValueError(f"the C loop takes whole blocks of orbits, got {mu.size}")
     a, b = a.copy(), b.copy()

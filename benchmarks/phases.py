@@ -22,7 +22,10 @@ def end_of(phase):
 
 import numpy as np  # noqa: E402
 
-from lintrans import cli, phase, plotting, store, sweeps  # noqa: E402, F401
+from lintrans import plotting  # noqa: E402
+from lintrans.sweeps import grid as sweeps  # noqa: E402
+from lintrans.sweeps import store  # noqa: E402
+from lintrans.two_factor import phase  # noqa: E402
 
 end_of("import")
 

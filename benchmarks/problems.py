@@ -45,7 +45,7 @@ def to_modes(mu, u, v):
 
 
 EVIDENCE_STEPS = 928, 3072  # thrown away, measured: 4000 in all
-EVIDENCE_SEARCH = 64, 1e-8, 1e-4  # longest period and tolerances, as `lintrans.regimes` has them
+EVIDENCE_SEARCH = 64, 1e-8, 1e-4  # longest period and tolerances, as `lintrans.two_factor.regimes` has them
 
 
 def evidence_grid(n=2048, every=64):

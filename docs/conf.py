@@ -25,7 +25,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinx-mathjax-offline",  # pages are readable without a network
 ]
-exclude_patterns = ["_build", "conf.py", "generated.py", "draw_house.py", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "conf.py", "generated.py", "draw_layers.py", "**.ipynb_checkpoints"]
 default_role = "autolink"
 keep_warnings = False
 nitpicky = True

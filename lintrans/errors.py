@@ -84,6 +84,11 @@ def count(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_COUNT) 
     return number
 
 
+def check_seed(seed: Any) -> int:
+    """Return a seed of random numbers as an int, from 0."""
+    return count("seed", seed, minimum=0)
+
+
 def check_history(n_steps: int, numbers: int) -> None:
     """Refuse more than 1 GiB for so many float64 numbers at each of n_steps + 1 steps."""
     size = 8 * (n_steps + 1) * numbers

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans import store
+from lintrans.attention.transformer import FullWeights, TwoFactorWeights
 from lintrans.errors import InputError, LintransError
-from lintrans.executors import Threads
-from lintrans.minibatch import Population, escape_times, risk_map, stationary_density, verify_batches
-from lintrans.prompt import Prompt, example_data
-from lintrans.transformer import FullWeights, TwoFactorWeights
+from lintrans.minibatch import Population, escape_times, risk_map, stationary_density
+from lintrans.prompts.prompt import Prompt, example_data
+from lintrans.sweeps import store
+from lintrans.sweeps.executors import Threads
+from lintrans.verification import verify_batches
 
 LONGLEY = Path(__file__).parent / "data" / "longley.csv"
 GOOD = TwoFactorWeights(1.0, [[1.0]])

@@ -36,7 +36,7 @@ import numpy as np
 import sympy as sp
 
 import lintrans as lt
-from lintrans.many_modes import ManyModes
+from lintrans.many_modes.map import ManyModes
 from lintrans.symbolic import many_modes
 from lintrans.symbolic.claims import claims
 from lintrans.symbolic.symbols import eta, y_q

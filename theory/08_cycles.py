@@ -81,7 +81,7 @@ def exact(n, fixed):
 # minimum (Singer): on a lap where the iterate rises, the slope rises once, falls once, and passes 1 at most
 # twice, so there are at most three fixed points, with the two places of slope 1 between them; on a lap
 # where it falls, at most one. The ends of the laps are the preimages of the two critical points, by
-# Cardano. `lintrans.cycles` does this.
+# Cardano. `lintrans.two_factor.cycles` does this.
 #
 # A cycle of $n$ points in $uv$ closes in $a$ after $n$ steps if $\prod(1 - z) = 1$, and then has a mirror
 # image beside it, or after $2n$ if the product is $-1$, and then is its own. In the second case a period

@@ -32,7 +32,7 @@
 import numpy as np
 import sympy as sp
 
-from lintrans import normal_form
+from lintrans.two_factor import normal_form
 from lintrans.minibatch import Population, geometry
 from lintrans.minibatch.escapes import walk
 from lintrans.symbolic import minibatch, modes, schedules

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import lintrans as lt
-from lintrans.regimes import Regime
+from lintrans.two_factor.regimes import Regime
 
 
 def critical_exponent(mu, n_transient, n_steps):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lintrans import kernels
-from lintrans.normal_form import ellipse_level
+from lintrans.two_factor import kernels
+from lintrans.two_factor.normal_form import ellipse_level
 
 CONFIG = Path(__file__).with_name("config.toml")
 CHUNK = 10_000

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 from peak_shapes import CONFIG, Row, population_of
 
-from lintrans import normal_form
 from lintrans.minibatch import geometry
 from lintrans.minibatch.escapes import walk
+from lintrans.two_factor import normal_form
 
 MADE = ("interpolating", "label noise", "both")
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from peak_shapes import CONFIG, by_size, population_of, shape
 
-from lintrans import normal_form
-from lintrans.minibatch import Limit, Population, refine_step_size, risk_map
+from lintrans.counting import Limit
+from lintrans.minibatch import Population, refine_step_size, risk_map
+from lintrans.two_factor import normal_form
 
 Case = tuple[str, int, int]  # population, number of the start, batch size
 

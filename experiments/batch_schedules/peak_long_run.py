@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from peak_shapes import CONFIG, population_of
 
-from lintrans.minibatch import EscapeTimes, Proportion, escape_times
+from lintrans.counting import Proportion
+from lintrans.minibatch import EscapeTimes, escape_times
 
 
 class Survival(NamedTuple):

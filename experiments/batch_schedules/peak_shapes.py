@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lintrans import example_data
-from lintrans.minibatch import Population, prompts_from_csv
-from lintrans.prompt import Prompt
+from lintrans.minibatch import Population
+from lintrans.prompts import prompts_from_csv
+from lintrans.prompts.prompt import Prompt
 
 HERE = Path(__file__).parent
 CONFIG = tomllib.loads((HERE / "config.toml").read_text())

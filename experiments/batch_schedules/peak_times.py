@@ -9,7 +9,8 @@ import numpy as np
 from peak_limits import Case, Peaks, cases
 from peak_shapes import CONFIG, by_size, population_of, shape
 
-from lintrans.minibatch import EscapeTimes, Population, Proportion, escape_times
+from lintrans.counting import Proportion
+from lintrans.minibatch import EscapeTimes, Population, escape_times
 
 
 class Times(NamedTuple):

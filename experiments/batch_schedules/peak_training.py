@@ -8,7 +8,9 @@ from typing import NamedTuple
 from peak_limits import Case
 from peak_shapes import CONFIG, population_of, prompts_of, shape
 
-from lintrans.minibatch import Proportion, TrainedRisk, escape_times, trained_risk
+from lintrans.counting import Proportion
+from lintrans.minibatch import escape_times
+from lintrans.verification import TrainedRisk, trained_risk
 
 
 class Trained(NamedTuple):

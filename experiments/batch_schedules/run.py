@@ -23,7 +23,7 @@ from scipy.stats import chi2, spearmanr
 PARTS = ("limits", "times", "drift", "long", "training")
 TABLE = "peaks.csv"
 Found = TypeVar("Found")
-ROUNDING = 1e-12  # of one step of training, as in `lintrans.minibatch.verification`
+ROUNDING = 1e-12  # of one step of training, as in `lintrans.verification.mini_batch`
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import brentq
 
-from lintrans.cycles import Place
+from lintrans.two_factor.cycles import Place
 
 CHUNK = 5_000  # orbits that are iterated together, with random numbers of their own
 PER_OCTAVE, OCTAVES = 128, 64  # bins of |b| / sigma, from 2^-32 to 2^32

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import lintrans as lt
-from lintrans.reduction import Mode
+from lintrans.two_factor.reduction import Mode
 
 
 def main() -> None:

@@ -16,14 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import quad
 
-from lintrans.minibatch import (
-    Population,
-    bisect_step_size,
-    escape_times,
-    trained_escapes,
-    verify_batches,
-)
-from lintrans.prompt import Prompt
+from lintrans.counting import bisect_step_size
+from lintrans.minibatch import Population, escape_times, trained_escapes
+from lintrans.prompts.prompt import Prompt
+from lintrans.verification import verify_batches
 
 KINDS = ("shared query", "own queries", "one mode")
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lintrans import normal_form
+from lintrans.counting.proportions import intervals
 from lintrans.minibatch import Population, batch_exponents, draw_batches, escape_times, geometry, kernels
 from lintrans.minibatch.escapes import walk
-from lintrans.minibatch.proportions import intervals
-from lintrans.spectra import Exponent
 from lintrans.symbolic import sampling as exact
 from lintrans.symbolic import switching
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.spectra import Exponent
 
 CONFIG = tomllib.loads(Path(__file__).with_name("config.toml").read_text())
 NOISY = Population.sampled(**CONFIG["population"])

@@ -10,8 +10,9 @@ import matplotlib as mpl
 import numpy as np
 from checks import CONFIG
 
-from lintrans import normal_form
-from lintrans.minibatch import Limit, Population, geometry, refine_step_size, risk_map
+from lintrans.counting import Limit
+from lintrans.minibatch import Population, geometry, refine_step_size, risk_map
+from lintrans.two_factor import normal_form
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -12,9 +12,9 @@ import numpy as np
 import safety
 from scipy.stats import chi2
 
-from lintrans import normal_form
+from lintrans.counting.proportions import intervals
 from lintrans.minibatch.escapes import EVENTS
-from lintrans.minibatch.proportions import intervals
+from lintrans.two_factor import normal_form
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -6,23 +6,23 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import betabinom
 
-from lintrans import example_data, normal_form
+from lintrans import example_data
+from lintrans.counting import Limit, bisect_step_size
 from lintrans.minibatch import (
-    Limit,
     Population,
-    bisect_step_size,
     escape_times,
     full_batch_step_size,
-    prompts_from_csv,
     refine_step_size,
     risk_map,
     trained_escapes,
-    trained_risk,
     trained_step_size,
 )
 from lintrans.minibatch.escapes import EVENTS
-from lintrans.prompt import Prompt
-from lintrans.readers import read_table
+from lintrans.prompts import prompts_from_csv
+from lintrans.prompts.prompt import Prompt
+from lintrans.prompts.readers import read_table
+from lintrans.two_factor import normal_form
+from lintrans.verification import trained_risk
 
 
 class Problem(NamedTuple):

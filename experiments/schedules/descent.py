@@ -1,7 +1,7 @@
 """Full gradient descent of the transformer under schedules of step sizes, and an adversary.
 
-Training loops over `lintrans.transformer.gradient`; the map appears in the adversary, which chooses the
-worst next step by it, and in the level Q that is measured.
+Training loops over `lintrans.attention.transformer.gradient`; the map appears in the adversary, which chooses
+the worst next step by it, and in the level Q that is measured.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lintrans import normal_form
-from lintrans.reduction import Mode
-from lintrans.transformer import TwoFactorWeights, gradient
+from lintrans.attention.transformer import TwoFactorWeights, gradient
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.reduction import Mode
 
 N_STEPS = 150
 

@@ -6,7 +6,7 @@ with m = sum_i p_i y_i, c = dm/dg and r = w m - y_q
     w' = w - eta r m,   g' = g - eta r w |x_q|^2 c.
 
 Many step sizes run side by side, one column each. `tests/test_softmax_attention.py` compares every step
-with `lintrans.softmax_attention`.
+with `lintrans.attention.softmax`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lintrans.prompt import Prompt
-from lintrans.transformer import TwoFactorWeights, initial_weights
+from lintrans.attention.transformer import TwoFactorWeights, initial_weights
+from lintrans.prompts.prompt import Prompt
 
 CHECK_EVERY = 10
 UNSETTLED, CONVERGED, ESCAPED = 0, 1, 2

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 
 import lintrans as lt
-from lintrans.many_modes import ManyModes
+from lintrans.many_modes.map import ManyModes
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -14,14 +14,14 @@ import sympy as sp
 from simulate import CONFIG, H, Measured
 
 import lintrans as lt
-from lintrans import balanced_slice, invariant_ellipse, normal_form
-from lintrans.many_modes import ManyModes
+from lintrans.many_modes.map import ManyModes
 from lintrans.symbolic import convergence, ellipse, modes, reduction, schedules, transverse
 from lintrans.symbolic import landmarks as exact_landmarks
 from lintrans.symbolic import many_modes as exact_modes
 from lintrans.symbolic import slice as balanced
 from lintrans.symbolic.symbols import eta as eta_symbol
 from lintrans.symbolic.symbols import h, mu, y_abs
+from lintrans.two_factor import balanced_slice, invariant_ellipse, normal_form
 
 Numbers = tuple[float, ...]
 

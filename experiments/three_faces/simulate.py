@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import lintrans as lt
-from lintrans import training
-from lintrans.many_modes import ManyModes
+from lintrans.attention import training
+from lintrans.many_modes.map import ManyModes
 
 CONFIG = tomllib.loads((Path(__file__).parent / "config.toml").read_text())
 # M = (5, 12) (3, 4)^T / 1: h = 13 * 5 exactly

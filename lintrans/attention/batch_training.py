@@ -2,9 +2,9 @@
 
     theta' = theta - eta mean over the batch of grad loss_i(theta)
 
-As ``lintrans.training`` this is the oracle, and knows nothing of the reduction: which prompts are in which
-batch is an argument. The prompts of a batch go through attention side by side; that it is the attention of
-``lintrans.transformer``, a test says.
+As ``lintrans.attention.training`` this is the oracle, and knows nothing of the reduction: which prompts are
+in which batch is an argument. The prompts of a batch go through attention side by side; that it is the
+attention of ``lintrans.attention.transformer``, a test says.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lintrans.attention.transformer import AnyWeights, Array, Problem, embedding
 from lintrans.errors import MAX_HISTORY_BYTES, InputError, check_history, positive, step_schedule
-from lintrans.prompt import Prompt
-from lintrans.transformer import AnyWeights, Array, Problem, embedding
+from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -81,7 +81,8 @@ class Problems:
     def evaluate(self, theta: Array, chosen: IntArray) -> tuple[Array, Array]:
         """Return predictions of the chosen prompts, and the mean gradient of their losses.
 
-        The formulas are those of ``lintrans.transformer.differentiate``, with the prompts along a first axis.
+        The formulas are those of ``lintrans.attention.transformer.differentiate``, with the prompts along a
+        first axis.
         """
         P, K = self.kind.matrices(theta, self.d)
         E, n, labels = self.E[chosen], self.n[chosen], self.labels[chosen]
@@ -137,7 +138,7 @@ def train_on_batches(
     --------
     One exact step, ``theta' = theta - 0.125 (wW - 1) (W, w)``:
 
-    >>> from lintrans.transformer import TwoFactorWeights
+    >>> from lintrans.attention.transformer import TwoFactorWeights
     >>> prompt = Prompt.from_arrays([[1.0]], [1.0], [1.0], 1.0)
     >>> run = train_on_batches([prompt], TwoFactorWeights(2.0, [[3.0]]), [[0]], step_size=0.125)
     >>> run.weights.tolist(), run.losses.tolist()

@@ -10,8 +10,8 @@ Two relations to linear attention. With centred labels, small scores give linear
 W / T: the scores enter relative to their mean, and sum_i y_i = 0 removes the mean. And a temperature T is
 the query x_q / T at temperature 1, for weights ``P = diag(0, w)``, ``K = diag(W, 0)``.
 
-Like ``lintrans.transformer`` this is an oracle: it knows nothing of the reduction, accepts complex weights,
-and overflows without a warning.
+Like ``lintrans.attention.transformer`` this is an oracle: it knows nothing of the reduction, accepts complex
+weights, and overflows without a warning.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lintrans.attention.training import FullRun, TrainingRun, TwoFactorRun, train_problem
+from lintrans.attention.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
 from lintrans.errors import InputError, count, positive
-from lintrans.prompt import Prompt
-from lintrans.training import FullRun, TrainingRun, TwoFactorRun, train_problem
-from lintrans.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
+from lintrans.prompts.prompt import Prompt
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@
 
 `train` can add weight decay, momentum and a schedule of step sizes to the first of the two.
 
-With `lintrans.transformer` this is the oracle: the reduction to the map appears nowhere in it. Divergence
-is data: a run ends with its last finite state, and an exponent is NaN.
+With `lintrans.attention.transformer` this is the oracle: the reduction to the map appears nowhere in it.
+Divergence is data: a run ends with its last finite state, and an exponent is NaN.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lintrans.attention.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
 from lintrans.errors import InputError, check_history, count, finite, positive, step_schedule
-from lintrans.prompt import Prompt
-from lintrans.transformer import AnyWeights, Array, FullWeights, Problem, TwoFactorWeights, Weights
+from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
 N_BATCHES = 20  # batches of steps, for the standard error of an exponent

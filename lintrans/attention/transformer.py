@@ -3,9 +3,9 @@
     f(E) = E + P E (E^T K E) / n,   E = [[x_1 .. x_n, x_q], [y_1 .. y_n, 0]],
     prediction = f(E)[d, n],        loss = (prediction - y_q)^2 / 2.
 
-The loss has the 1/2. With `lintrans.training` this is the oracle against which everything else is checked:
-it knows nothing of the reduction. All of it accepts complex weights, so that derivatives can be taken by
-complex step. Overflow gives inf or NaN without a warning.
+The loss has the 1/2. With `lintrans.attention.training` this is the oracle against which everything else is
+checked: it knows nothing of the reduction. All of it accepts complex weights, so that derivatives can be
+taken by complex step. Overflow gives inf or NaN without a warning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, count, finite, finite_array
-from lintrans.prompt import Prompt
+from lintrans.prompts.prompt import Prompt
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]

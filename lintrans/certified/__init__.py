@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lintrans.balanced_slice import Landmark
 from lintrans.errors import count, require_extra
+from lintrans.two_factor.balanced_slice import Landmark
 
 MAX_DIGITS = 1000
 MAX_PERIOD = 6

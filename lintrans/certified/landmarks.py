@@ -9,8 +9,8 @@ from typing import Any
 import sympy as sp
 from flint import arb, fmpq, fmpz_poly
 
-from lintrans import balanced_slice
 from lintrans.certified import balls, cycles, renormalization
+from lintrans.two_factor import balanced_slice
 
 ISOLATION_DIGITS = 60  # far below the narrowest window of period 6, which is 1e-8 wide
 

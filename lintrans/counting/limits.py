@@ -15,9 +15,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from lintrans.counting.proportions import proportion
 from lintrans.errors import InputError, count, finite, positive
-from lintrans.minibatch.proportions import proportion
-from lintrans.sweeps import Progress
+from lintrans.sweeps.grid import Progress
 
 MAX_MOVES = 10  # doublings of either end of the bracket
 RATIO = 1.01

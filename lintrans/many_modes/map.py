@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
-from lintrans.prompt import Prompt
+from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
 MAX_HISTORY_BYTES = 2**30

@@ -1,6 +1,6 @@
 """The largest step size and the smallest batch size of a risk: by the random map, and by trainings.
 
-Each is looked for by counting at a few step sizes or batch sizes (`lintrans.minibatch.limits`), all of them
+Each is looked for by counting at a few step sizes or batch sizes (`lintrans.counting.limits`), all of them
 with the same batches.
 """
 
@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
+from lintrans.counting.limits import RATIO, Limit, bisect_step_size, search_batch_size, successive
 from lintrans.errors import increasing
 from lintrans.minibatch.escapes import N_STEPS, check_event, escape_times
-from lintrans.minibatch.limits import RATIO, Limit, bisect_step_size, search_batch_size, successive
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.risk import RiskMap
 from lintrans.minibatch.sampling import check_batch_size
 from lintrans.minibatch.trainings import N_TRAININGS, run_trainings, training_sweep
-from lintrans.prompt import Prompt
-from lintrans.sweeps import Progress
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps.grid import Progress
 
 N_TRAJECTORIES = 10_000
 
@@ -83,7 +83,7 @@ def largest_step_size(
     Parameters
     ----------
     low, high
-        Step sizes to begin with; see `lintrans.minibatch.limits.bisect_step_size`.
+        Step sizes to begin with; see `lintrans.counting.bisect_step_size`.
     risk
         Accepted probability of the event within n_steps.
     event
@@ -160,7 +160,7 @@ def trained_step_size(
     Parameters
     ----------
     low, high
-        Learning rates to begin with; see `lintrans.minibatch.limits.bisect_step_size`.
+        Learning rates to begin with; see `lintrans.counting.bisect_step_size`.
     risk
         Accepted probability of the event within n_steps.
     event
@@ -182,7 +182,7 @@ def trained_step_size(
     Raises
     ------
     InputError, NoNormalFormError
-        As `trained_escapes` and `lintrans.minibatch.limits.bisect_step_size`.
+        As `trained_escapes` and `lintrans.counting.bisect_step_size`.
 
     Examples
     --------
@@ -238,7 +238,7 @@ def trained_batch_size(
     Parameters
     ----------
     sizes
-        Batch sizes, increasing; a few of them are tried, by `lintrans.minibatch.limits.search_batch_size`.
+        Batch sizes, increasing; a few of them are tried, by `lintrans.counting.search_batch_size`.
     risk, event, n_trainings, progress
         As in `trained_step_size`.
     prompts, step_size, value, key_query, sampling, n_steps, seed, schedule, n_threads
@@ -252,7 +252,7 @@ def trained_batch_size(
     Raises
     ------
     InputError, NoNormalFormError
-        As `trained_escapes` and `lintrans.minibatch.limits.search_batch_size`.
+        As `trained_escapes` and `lintrans.counting.search_batch_size`.
 
     Examples
     --------

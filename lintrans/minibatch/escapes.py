@@ -15,21 +15,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
-from lintrans.errors import InputError, count, finite, positive
-from lintrans.executors import Threads
+from lintrans.counting.proportions import CONFIDENCE, Proportion, intervals, proportion
+from lintrans.errors import InputError, check_seed, count, finite, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.proportions import CONFIDENCE, Proportion, intervals, proportion
 from lintrans.minibatch.sampling import (
     SAMPLINGS,
     check_batch_size,
     check_schedule,
-    check_seed,
     schedule_settings,
 )
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 StepArray = NDArray[np.int32]
@@ -159,7 +158,7 @@ def escape_times(
         Step sizes over mu, by step, from 0 to 1; the last goes on. The ellipse stays that of mu: full-batch
         training does not leave it under any schedule (claim schedules.certificate).
     n_threads, progress
-        As in `lintrans.regimes.gather_evidence`.
+        As in `lintrans.two_factor.gather_evidence`.
 
     Raises
     ------
@@ -210,7 +209,7 @@ def escape_sweep(
     seed: int = 0,
     schedule: ArrayLike | None = None,
 ) -> EscapeSweep:
-    """Check the arguments of `escape_times`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `escape_times`, and leave the work for `lintrans.sweeps.grid`."""
     return EscapeSweep(
         moments=population.moments,
         labels=population.labels,

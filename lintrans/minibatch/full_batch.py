@@ -5,7 +5,7 @@ The full batch knows the prompts by three means, of y^2, of y M and of M (x) M: 
     w' = w - eta (w <W, H W> - <g, W>),    W' = W - eta w (w H W - g),    g = mean y M,  H = mean M (x) M.
 
 Many step sizes are trained side by side, and a second time between the two that enclose the answer. On a
-shared mode it is `lintrans.normal_form.critical_mu` over |C|; off it the sharpest direction of H decides too,
+shared mode it is `lintrans.two_factor.critical_mu` over |C|; off it the sharpest direction of H decides too,
 and training leaves sooner.
 """
 
@@ -17,11 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
 from lintrans.errors import InputError, count, finite_array
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.sampling import check_schedule
-from lintrans.prompt import Prompt
+from lintrans.prompts.prompt import Prompt
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 

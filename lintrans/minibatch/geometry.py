@@ -11,10 +11,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
 from lintrans.errors import InputError, count, finite, positive
 from lintrans.minibatch.population import Moments, Population
 from lintrans.minibatch.sampling import check_batch_size, variance_factor
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 

@@ -4,17 +4,17 @@ One step is `batch_step` below: with the residual r = a^2 - b^2 - mu of the full
 
     sigma = a_B r + mu (a_B - c_B),    a' = (1 - sigma) a,    b' = (1 + sigma) b,
 
-and without variance, a_B = c_B = 1, the step of `lintrans.kernels` to the bit.
+and without variance, a_B = c_B = 1, the step of `lintrans.two_factor.kernels` to the bit.
 
 Random numbers come from a counter: number k of trajectory i is word k mod 4 of Philox4x32-10 (Salmon et al.,
 SC 2011) with the counter (k div 4, i) and the seed as its key; each step of batch size n takes the next n
 numbers. What a trajectory does depends on nothing but the seed and its number: not on threads, tiles, the
 lane it was computed in, or when it was stopped.
 
-As in `lintrans.kernels`, ``BLOCK`` trajectories go side by side and nothing is tested inside the loops; every
-``WINDOW`` steps their batches are drawn and kept, walked, and walked once more only where something happened.
-A lane whose trajectory has ended takes the next. Past its last step a trajectory draws the batch of sigma = 0
-and rests.
+As in `lintrans.two_factor.kernels`, ``BLOCK`` trajectories go side by side and nothing is tested inside the
+loops; every ``WINDOW`` steps their batches are drawn and kept, walked, and walked once more only where
+something happened. A lane whose trajectory has ended takes the next. Past its last step a trajectory draws
+the batch of sigma = 0 and rests.
 
 `train` asks no mode to be shared. Prompt i predicts w p_i with p_i = m_i^T W q_i, of its context moment m_i
 and its query q_i, and a step by a batch of B prompts is
@@ -78,7 +78,7 @@ def philox(x0, x1, x2, x3, key0, key1):
 def batch_step(mu, a, b, curvature, push):
     """One step by a batch: a', b' and the residual r of the full batch before it; push = mu (a_B - c_B).
 
-    Every product feeds one sum, as in `lintrans.kernels.step`.
+    Every product feeds one sum, as in `lintrans.two_factor.kernels.step`.
     """
     r = a * a - (b * b + mu)
     sigma = curvature * r + push

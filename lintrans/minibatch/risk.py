@@ -15,17 +15,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
-from lintrans.errors import InputError, count, finite, increasing, positive
-from lintrans.executors import Threads
+from lintrans.counting.limits import Limit
+from lintrans.counting.proportions import intervals
+from lintrans.errors import InputError, check_seed, count, finite, increasing, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, leakage_settings, walk
-from lintrans.minibatch.limits import Limit
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.proportions import intervals
-from lintrans.minibatch.sampling import check_batch_size, check_schedule, check_seed, schedule_settings
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.minibatch.sampling import check_batch_size, check_schedule, schedule_settings
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -210,7 +210,7 @@ def risk_sweep(
     seed: int = 0,
     schedule: ArrayLike | None = None,
 ) -> RiskSweep:
-    """Check the arguments of `risk_map`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `risk_map`, and leave the work for `lintrans.sweeps.grid`."""
     etas, sizes = check_axes(step_sizes, batch_sizes, population.n_prompts, sampling)
     return RiskSweep(
         moments=population.moments,

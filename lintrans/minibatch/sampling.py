@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, short, step_schedule
+from lintrans.errors import InputError, check_seed, count, short, step_schedule
 from lintrans.minibatch import kernels
 from lintrans.minibatch.population import MAX_PROMPTS
-from lintrans.sweeps import check_memory
+from lintrans.sweeps.grid import check_memory
 
 FloatArray = NDArray[np.float64]
 
@@ -88,11 +88,6 @@ def check_batch_size(batch_size: Any, n_prompts: int, sampling: str) -> int:
             "lower it, or draw with-replacement"
         )
     return size
-
-
-def check_seed(seed: Any) -> int:
-    """Check a seed of the counter-based random numbers."""
-    return count("seed", seed, minimum=0)
 
 
 def check_schedule(schedule: ArrayLike | None) -> FloatArray | None:

@@ -14,15 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans import normal_form
-from lintrans.densities import N_BINS, InvariantDensity
-from lintrans.errors import InputError, count, finite, positive
-from lintrans.executors import Threads
+from lintrans.errors import InputError, check_seed, count, finite, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import escape_times
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import SAMPLINGS, check_batch_size, check_seed
-from lintrans.spectra import Exponent
+from lintrans.minibatch.sampling import SAMPLINGS, check_batch_size
+from lintrans.sweeps.executors import Threads
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.densities import N_BINS, InvariantDensity
+from lintrans.two_factor.spectra import Exponent
 
 FloatArray = NDArray[np.float64]
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.executors import Threads
 from lintrans.minibatch.escapes import N_STEPS
 from lintrans.minibatch.full_batch import MAX_WEIGHTS, full_batch_step_size
 from lintrans.minibatch.risk import RiskGrid, RiskMap, check_axes
 from lintrans.minibatch.trainings import Trainings, trained_fields
-from lintrans.prompt import Prompt
-from lintrans.sweeps import Progress, check_memory, compute
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Progress, check_memory, compute
 
 MAP_TRAININGS = 200  # of a cell of a map
 
@@ -98,7 +98,7 @@ def trained_risk_sweep(
     seed: int = 0,
     schedule: ArrayLike | None = None,
 ) -> TrainedRiskSweep:
-    """Check the arguments of `trained_risk_map`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `trained_risk_map`, and leave the work for `lintrans.sweeps.grid`."""
     etas, sizes = check_axes(step_sizes, batch_sizes, len(prompts), sampling)
     trained = trained_fields(
         prompts,

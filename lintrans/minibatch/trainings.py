@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import count, finite, positive
-from lintrans.executors import Threads
+from lintrans.errors import check_seed, count, finite, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import N_STEPS, EscapeTimes, TrajectorySweep
 from lintrans.minibatch.population import ROUNDING, Population
@@ -30,10 +29,10 @@ from lintrans.minibatch.sampling import (
     SAMPLINGS,
     check_batch_size,
     check_schedule,
-    check_seed,
 )
-from lintrans.prompt import Prompt
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
 
 FloatArray = NDArray[np.float64]
 
@@ -82,7 +81,7 @@ def trained_escapes(
     schedule
         As in `lintrans.minibatch.escapes.escape_times`.
     n_threads, progress
-        As in `lintrans.regimes.gather_evidence`.
+        As in `lintrans.two_factor.gather_evidence`.
 
     Returns
     -------
@@ -148,7 +147,7 @@ def training_sweep(
     seed: int = 0,
     schedule: ArrayLike | None = None,
 ) -> TrainingSweep:
-    """Check the arguments of `trained_escapes`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `trained_escapes`, and leave the work for `lintrans.sweeps.grid`."""
     trained = trained_fields(
         prompts,
         value=value,

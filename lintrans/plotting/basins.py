@@ -12,21 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from lintrans.balanced_slice import landmarks
-from lintrans.basins import BasinMap
-from lintrans.errors import InputError
-from lintrans.normal_form import ellipse_level, residual
-from lintrans.plotting.style import (
-    EDGE_COLOR,
-    LEGEND,
-    MAX_CELLS_DRAWN,
-    WIDTH,
-    FloatArray,
-    edges,
-    regime_handles,
-    regime_mesh,
-)
-from lintrans.regimes import Regime
+from lintrans.plotting.mu_axis import regime_handles, regime_mesh
+from lintrans.plotting.style import EDGE_COLOR, LEGEND, MAX_CELLS_DRAWN, WIDTH, FloatArray, edges
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.basins import BasinMap
+from lintrans.two_factor.normal_form import ellipse_level, residual
+from lintrans.two_factor.regimes import Regime
 
 LABELS = {
     "uv": ("factor $u$ of the start", "factor $v$ of the start"),
@@ -49,10 +40,6 @@ OF_THE_PLAIN_MAP = {  # what is worth showing beside a variant of it
 def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
     """One variable over the window of starts; what it does not tell of has the colour of its regime."""
     variable = variable or _default(result)
-    if variable not in _LAYERS:
-        raise InputError(
-            f"variable must be one of {', '.join(_LAYERS)}; got {variable!r}; choose one of these"
-        )
     has_scale = variable in ("sharpness", "steps")
     figure = Figure(figsize=(WIDTH, 3.2 if has_scale else 3.6), layout="constrained")
     axes = figure.subplots()

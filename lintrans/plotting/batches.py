@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from lintrans.minibatch.escapes import EVENTS, EscapeTimes
 from lintrans.minibatch.risk import RiskMap
-from lintrans.minibatch.verification import BatchVerification
-from lintrans.plotting.style import ALONG, EDGE_COLOR, ETA_LABEL, LEGEND, TRANSVERSE, WIDTH
+from lintrans.plotting.mu_axis import ETA_LABEL
+from lintrans.plotting.style import ALONG, EDGE_COLOR, LEGEND, TRANSVERSE, WIDTH, log_edges
+from lintrans.verification.mini_batch import BatchVerification
 
 LEVELS = (0.01, 0.1, 0.5)
 FloatArray = NDArray[np.float64]
@@ -26,14 +27,14 @@ FLOOR = 1e-18
 NOTES = {"schedule": "scheduled", "by_mode": "by the mode alone", "trained": "trained"}
 
 
-def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
+def draw_risk_map(result: RiskMap, variable: str = "left") -> Figure:
     """Risk over step size and batch size, with the step size that is critical for the full batch."""
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots()
-    risk, _, _ = result.risk(event)
+    risk, _, _ = result.risk(variable)
     x, y = result.step_size, result.batch_size.astype(np.float64)
     mesh = axes.pcolormesh(
-        _edges(x), _edges(y), risk.T, cmap="cividis_r", vmin=0, vmax=1, rasterized=True, lw=0
+        log_edges(x), log_edges(y), risk.T, cmap="cividis_r", vmin=0, vmax=1, rasterized=True, lw=0
     )
     _draw_levels(axes, x, y, risk)
     critical = result.critical_step_size
@@ -41,12 +42,12 @@ def draw_risk_map(result: RiskMap, event: str = "left") -> Figure:
     axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label=full_batch)
     of = f"largest {ETA_LABEL} of the schedule" if "schedule" in result.settings else ETA_LABEL
     axes.set(xscale="log", yscale="log", xlabel=of, ylabel="batch size $B$")
-    axes.set_xlim(_edges(x)[0], max(_edges(x)[-1], 1.02 * critical) if np.isfinite(critical) else None)
+    axes.set_xlim(log_edges(x)[0], max(log_edges(x)[-1], 1.02 * critical) if np.isfinite(critical) else None)
     _label_sizes(axes, y)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     n_steps = result.settings["n_steps"]
     notes = _notes(result.settings, ("by_mode", "trained"))
-    bar.set_label(f"risk of {EVENT_NAMES[event]}\nin {n_steps} steps{notes}")
+    bar.set_label(f"risk of {EVENT_NAMES[variable]}\nin {n_steps} steps{notes}")
     bar.ax.tick_params(labelsize=6)
     figure.legend(loc="outside upper center", ncols=4, **LEGEND)
     return figure
@@ -124,11 +125,3 @@ def _label_sizes(axes: Axes, sizes: FloatArray) -> None:
     axes.xaxis.set_major_formatter(ScalarFormatter(useMathText=True))
     axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _edges(centres: FloatArray) -> FloatArray:
-    """Cell edges half way between the centres, in logarithms."""
-    if centres.size == 1:
-        return np.array([centres[0] / np.sqrt(2), centres[0] * np.sqrt(2)])
-    inner = np.sqrt(centres[1:] * centres[:-1])
-    return np.concatenate([[centres[0] ** 2 / inner[0]], inner, [centres[-1] ** 2 / inner[-1]]])

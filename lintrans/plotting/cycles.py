@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lintrans.continuation import CycleBranches, EventKind, cycle_points
-from lintrans.cycles import CycleTable
-from lintrans.errors import InputError
-from lintrans.invariant_ellipse import ellipse_point
-from lintrans.normal_form import from_modes
-from lintrans.plotting.style import ALONG, EDGE_COLOR, LEGEND, MU_LABEL, WIDTH, FloatArray, mark_landmarks
+from lintrans.plotting.mu_axis import MU_LABEL, mark_landmarks
+from lintrans.plotting.style import ALONG, EDGE_COLOR, LEGEND, WIDTH, FloatArray
+from lintrans.two_factor.continuation import CycleBranches, EventKind, cycle_points
+from lintrans.two_factor.cycles import CycleTable
+from lintrans.two_factor.invariant_ellipse import ellipse_point
+from lintrans.two_factor.normal_form import from_modes
 
 TYPES: dict[str, dict[str, Any]] = {
     "stable": {"marker": "o", "ms": 4.5, "mew": 0.5},
@@ -71,8 +71,6 @@ def _draw_curves(axes: Axes, mu: float, reach: float) -> list[Any]:
 
 def draw_branches(result: CycleBranches, variable: str = "uv") -> Figure:
     """Bifurcation diagram of all balanced cycles: stable ones solid, unstable ones dashed, events marked."""
-    if variable not in ("uv", "a"):
-        raise InputError(f"variable must be one of uv, a; got {variable!r}; choose one of these")
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     axes = figure.subplots()
     for i in result.branch:

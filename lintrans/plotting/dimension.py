@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lintrans.dimension import BoundaryDimension
 from lintrans.plotting.style import ALONG, LEGEND, TRANSVERSE, WIDTH
+from lintrans.two_factor.dimension import BoundaryDimension
 
 
 def draw_dimension(result: BoundaryDimension) -> Figure:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lintrans.densities import InvariantDensity
 from lintrans.plotting.style import ALONG, LEGEND, TRANSVERSE, WIDTH
-from lintrans.spectra import ExponentWindows
+from lintrans.two_factor.densities import InvariantDensity
+from lintrans.two_factor.spectra import ExponentWindows
 
 N_BINS = 60
 ROUNDING = 1e-9  # below it windows do not scatter

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lintrans.orbits import Orbit
 from lintrans.plotting.style import ALONG, TRANSVERSE, WIDTH
-from lintrans.verification import Verification
+from lintrans.two_factor.orbits import Orbit
+from lintrans.verification.full_batch import Verification
 
 
 def draw_orbit(result: Orbit) -> Figure:

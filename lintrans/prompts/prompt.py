@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, finite, finite_array
-from lintrans.readers import naming_file, read_csv, read_npz
+from lintrans.prompts.readers import naming_file, read_csv, read_npz
 
 FloatArray = NDArray[np.float64]
 
@@ -252,7 +252,7 @@ def example_data() -> Path:
     >>> example_data().name
     'diabetes.csv'
     """
-    return Path(__file__).with_name("data") / "diabetes.csv"
+    return Path(__file__).parents[1] / "data" / "diabetes.csv"
 
 
 def _frozen_array(name: str, value: Any, ndim: int) -> FloatArray:

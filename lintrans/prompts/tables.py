@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lintrans.errors import InputError, count
-from lintrans.minibatch.sampling import check_seed
-from lintrans.prompt import Prompt
-from lintrans.readers import naming_file, read_table
+from lintrans.errors import InputError, check_seed, count
+from lintrans.prompts.prompt import Prompt
+from lintrans.prompts.readers import naming_file, read_table
 
 MAX_TABLE_PROMPTS = 10**5
 

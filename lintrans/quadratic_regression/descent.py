@@ -7,7 +7,7 @@ One unit is phase retrieval, several are a two-layer network with quadratic acti
 weights gamma_j / 2. The loss has the 1/2. This is the setting of arXiv:2310.01687, of which only the abstract
 was known here: the scaling of outer weights and the linear term are a reading of it.
 
-The second oracle: like ``lintrans.transformer`` it knows nothing of the map, to which
+The second oracle: like ``lintrans.attention.transformer`` it knows nothing of the map, to which
 `lintrans.quadratic_regression.modes` leads. Weights may be complex, so that derivatives can be taken by
 complex step. Divergence is data: a run ends with its last finite state.
 """

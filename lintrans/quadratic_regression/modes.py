@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, NoNormalFormError, finite_array, positive
 from lintrans.quadratic_regression.descent import OrthogonalData, QuadraticModel
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.balanced_slice import landmarks
 
 FloatArray = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from lintrans.errors import ExecutorError, InputError, count, require_extra, short
-from lintrans.results import versions
+from lintrans.sweeps.results import versions
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -39,8 +39,14 @@ SECONDS_BETWEEN_COUNTS = 2.0  # of the workers of a cluster, which may come and 
 class Executor(Protocol):
     """Something that maps a function over items."""
 
-    def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Generator[tuple[Item, Outcome]]:
-        """Yield every item with ``work(item)``, in any order."""
+    def map(
+        self, work: Callable[[Item], Outcome], items: Iterable[Item], *, packages: Sequence[str] = ()
+    ) -> Generator[tuple[Item, Outcome]]:
+        """Yield every item with ``work(item)``, in any order.
+
+        ``packages`` are distributions that the outcome depends on: workers elsewhere must have the versions
+        of this process.
+        """
         ...
 
 
@@ -63,8 +69,11 @@ class Threads:
             os.cpu_count() or 1 if n_threads is None else count("n_threads", n_threads, maximum=MAX_THREADS)
         )
 
-    def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Generator[tuple[Item, Outcome]]:
+    def map(
+        self, work: Callable[[Item], Outcome], items: Iterable[Item], *, packages: Sequence[str] = ()
+    ) -> Generator[tuple[Item, Outcome]]:
         """Yield every item with ``work(item)``, in any order."""
+        del packages  # threads have those of this process
         remaining, pool = iter(items), ThreadPoolExecutor(self.n_threads)
         pending: dict[Future[Outcome], Item] = {}
         try:
@@ -142,13 +151,15 @@ class Dask:
         self.scheduler = scheduler
         self.n_workers = None if n_workers is None else count("n_workers", n_workers, maximum=MAX_THREADS)
 
-    def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Generator[tuple[Item, Outcome]]:
+    def map(
+        self, work: Callable[[Item], Outcome], items: Iterable[Item], *, packages: Sequence[str] = ()
+    ) -> Generator[tuple[Item, Outcome]]:
         """Yield every item with ``work(item)``, in any order; both must pickle."""
         from distributed import KilledWorker
 
         try:
             with self._client() as client:
-                yield from _map(client, work, iter(items))
+                yield from _map(client, work, iter(items), versions(packages))
         except KilledWorker as error:
             raise ExecutorError(
                 f"workers must survive their tasks, got one that ended {error.allowed_failures + 1} of "
@@ -188,7 +199,7 @@ class Dask:
 
 
 def _map(
-    client: Any, work: Callable[[Item], Outcome], remaining: Iterable[Item]
+    client: Any, work: Callable[[Item], Outcome], remaining: Iterable[Item], ours: dict[str, str]
 ) -> Generator[tuple[Item, Outcome]]:
     """Keep every thread of the cluster busy with one task while another waits for it."""
     import cloudpickle
@@ -198,7 +209,7 @@ def _map(
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
         # A task of its own: lost with a worker, it is done again, as scattered data would not be.
         shared = client.submit(pickle.loads, cloudpickle.dumps(work), pure=False)
-    ours, pending, finished = versions(), dict[Any, list[Item]](), as_completed(loop=client.loop)
+    pending, finished = dict[Any, list[Item]](), as_completed(loop=client.loop)
     n_per_task, n_threads, counted = 1, 1, -SECONDS_BETWEEN_COUNTS
     try:
         while True:
@@ -229,7 +240,7 @@ def _work_on(
     work: Callable[[Item], Outcome], items: list[Item], expected: dict[str, str]
 ) -> tuple[float, list[Outcome]]:
     """Do one task, on a worker; also returns the seconds an item took."""
-    ours = versions()
+    ours = versions(name for name in expected if name not in versions())
     if ours != expected:
         theirs = {name: ours.get(name) for name, number in expected.items() if ours.get(name) != number}
         raise ExecutorError(

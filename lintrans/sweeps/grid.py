@@ -1,7 +1,7 @@
 """Sweeps: a grid of cells, cut into tiles, computed by an executor, collected tile by tile.
 
 A `Grid` says what the cells are and computes any rectangle of them, a `Sweep` also what result they make;
-`run` hands the tiles to an executor (`lintrans.executors`) and every finished tile to a collector;
+`run` hands the tiles to an executor (`lintrans.sweeps.executors`) and every finished tile to a collector;
 `compute` collects them in memory.
 A cell's result depends on nothing but the cell: neither where it is computed nor the tiling changes a bit
 of it. Only the tiles being worked on exist at any time, so that memory does not grow with the grid.
@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from lintrans.errors import InputError, finite_array, increasing, positive
-from lintrans.executors import Executor, Threads
-from lintrans.kernels import BLOCK
-from lintrans.normal_form import probe_start, to_modes
-from lintrans.results import Result, Variable
+from lintrans import registry
+from lintrans.errors import InputError
+from lintrans.sweeps.executors import Executor, Threads
+from lintrans.sweeps.results import Result
 
-FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[int, int, Mapping[str, int]], None]  # cells done, cells in all, what was found
 CELLS_PER_TILE = 4096
@@ -48,7 +46,18 @@ class Tile(NamedTuple):
 
 
 class Grid(ABC):
-    """A grid of cells, and what is computed of each."""
+    """A grid of cells, and what is computed of each.
+
+    Attributes
+    ----------
+    block : int
+        Cells that are computed side by side: a tile holds whole blocks of them.
+    packages : tuple of str
+        Distributions that the arrays depend on.
+    """
+
+    block: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -58,12 +67,13 @@ class Grid(ABC):
     @property
     @abstractmethod
     def steps_per_cell(self) -> int:
-        """Map steps a cell takes at most."""
+        """Steps, or other units of work, that a cell takes at most."""
 
     @property
     def cells_per_tile(self) -> int:
-        """Cells of a tile at most: whole blocks of the kernels, fewer of them the more steps a cell takes."""
-        return min(CELLS_PER_TILE, max(1, STEPS_PER_TILE // self.steps_per_cell // BLOCK) * BLOCK)
+        """Cells of a tile at most: whole blocks, fewer of them the more steps a cell takes."""
+        n_blocks = max(1, STEPS_PER_TILE // self.steps_per_cell // self.block)
+        return min(CELLS_PER_TILE, n_blocks * self.block)
 
     @property
     def tile_shape(self) -> tuple[int, ...]:
@@ -104,11 +114,10 @@ class Sweep(Grid):
     """
 
     result: ClassVar[type[Result]]
-    kinds: ClassVar[dict[str, type[Sweep]]] = {}  # by name: several may give one kind of result
 
     def __init_subclass__(cls) -> None:
         if "result" in vars(cls):  # not a base of several
-            Sweep.kinds[cls.__name__] = cls
+            cls.packages = registry.packages_of(cls.result.kind)
 
     @abstractmethod
     def axes(self) -> Arrays:
@@ -133,60 +142,9 @@ class Sweep(Grid):
         """Result from all computed arrays."""
         every = self.axes() | arrays
         found = {
-            slot.name: Variable(slot.name, slot.dims, every[slot.name], slot.text)
-            for slot in self.result.slots()
-            if slot.name in every
+            slot.name: slot.holding(every[slot.name]) for slot in self.result.slots() if slot.name in every
         }
         return self.result.from_variables(found, self.settings())
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class MuSweep(Sweep):
-    """A sweep with mu as its first axis and a start (u, v) at every mu.
-
-    Attributes
-    ----------
-    mu, u, v : numpy.ndarray
-        Effective step sizes, increasing and positive, and the start at each; shape (n_mu,).
-    start : tuple of float or None
-        The start, if it is the same at every mu; else it is `normal_form.probe_start`.
-    unit_step_size : float or None
-        Learning rate at mu = 1, if there is a prompt to say it.
-    """
-
-    mu: FloatArray
-    u: FloatArray
-    v: FloatArray
-    start: tuple[float, float] | None
-    unit_step_size: float | None
-
-    @staticmethod
-    def checked(
-        mus: ArrayLike, start: tuple[float, float] | None, unit_step_size: float | None
-    ) -> dict[str, Any]:
-        """Fields of this class, from arguments that are checked."""
-        mu, u, v = mu_axis(mus, start)
-        unit = None if unit_step_size is None else positive("unit_step_size", unit_step_size)
-        return {"mu": mu, "u": u, "v": v, "start": start, "unit_step_size": unit}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Values of mu."""
-        return (self.mu.size,)
-
-    def axes(self) -> Arrays:
-        """Values of mu, and learning rates if there is a prompt."""
-        unit = self.unit_step_size
-        return {"mu": self.mu} | ({} if unit is None else {"step_size": self.mu * unit})
-
-    def left_out(self) -> set[str]:
-        """Learning rates, if there is no prompt."""
-        return {"step_size"} if self.unit_step_size is None else set()
-
-    def modes(self, part: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Values of mu and starts (a, b) in modes, of a part of the axis."""
-        mu = self.mu[part]
-        return mu, *to_modes(mu, self.u[part], self.v[part])
 
 
 def run(
@@ -208,7 +166,8 @@ def run(
     n_done = sum(tile.n_cells for tile in grid.tiles() if tile.number in done) if done else 0
     if progress:
         progress(n_done, total, found)
-    with contextlib.closing((executor or Threads()).map(grid.compute_tile, todo)) as computed:
+    work = (executor or Threads()).map(grid.compute_tile, todo, packages=grid.packages)
+    with contextlib.closing(work) as computed:
         for tile, arrays in computed:
             collect(tile, arrays)
             n_done += tile.n_cells
@@ -241,19 +200,6 @@ def compute(sweep: Sweep, *, executor: Executor | None = None, progress: Progres
 def _pieces(n: int, size: int) -> Iterator[slice]:
     """``range(n)`` in slices of a size; the last may be shorter."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def mu_axis(mus: ArrayLike, start: tuple[float, float] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Check an axis of mu; return it with the start (u, v) of each, the probe start if None."""
-    grid = increasing("mus", mus).copy()  # the caller may change or freeze theirs
-    positive("mus[0]", grid[0])
-    if start is None:
-        return grid, *probe_start(grid)
-    given = finite_array("start", start, 1)
-    if given.size != 2:
-        raise InputError(f"start must be the two numbers (u, v), got {given.size}; pass start=(0.4, 0.4)")
-    u, v = given
-    return grid, np.full_like(grid, u), np.full_like(grid, v)
 
 
 def check_memory(what: str, n_bytes: int) -> None:

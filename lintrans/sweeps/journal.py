@@ -22,12 +22,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from lintrans import registry
 from lintrans.errors import InputError, StorageError
-from lintrans.results import versions
-from lintrans.sweeps import Arrays, Sweep, Tile
+from lintrans.sweeps.grid import Arrays, Sweep, Tile
+from lintrans.sweeps.results import versions
 
 SUFFIX = ".sweep"
-MAGIC = b"lintrans sweep 1\n"
+MAGIC = b"lintrans sweep 2\n"
+OLDER = b"lintrans sweep "
 OWNER_BYTES = 64  # who is at work, padded with blanks
 RECORD = struct.Struct("<qII")  # number of the tile (-1: the header), bytes of the payload, their CRC-32
 HEADER = -1
@@ -92,7 +94,7 @@ class Journal:
             journal.sweep, journal.context, journal.force = sweep, context, force
             header = {
                 "sweep": type(sweep).__name__,
-                "versions": versions(),
+                "versions": versions(sweep.packages),
                 "context": context,
                 "force": force,
             }
@@ -155,16 +157,23 @@ class Journal:
 
     def _read_header(self) -> None:
         self._file.seek(0)
-        if self._file.read(len(MAGIC)) != MAGIC:
+        magic = self._file.read(len(MAGIC))
+        if magic != MAGIC and magic.startswith(OLDER):
+            raise InputError(
+                f"{self.path}: must be a sweep of this version of lintrans, got one of another; "
+                "finish it with that version, or remove it and begin again"
+            )
+        if magic != MAGIC:
             raise ValueError("not a sweep")
         number, payload = self._record()
         if number != HEADER:
             raise ValueError("no header")
         header = json.loads(payload)
-        kind = Sweep.kinds[header["sweep"]]
+        kind = registry.sweep_named(header["sweep"])
         self.context, self.force = dict(header["context"]), bool(header["force"])
-        if header["versions"] != versions():
-            changed = {name: old for name, old in header["versions"].items() if versions().get(name) != old}
+        ours = versions(kind.packages)
+        if header["versions"] != ours:
+            changed = {name: old for name, old in header["versions"].items() if ours.get(name) != old}
             raise InputError(
                 f"{self.path}: versions must be those the sweep began with, {changed}, got others; "
                 "install these, or begin again"

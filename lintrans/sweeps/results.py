@@ -2,7 +2,8 @@
 
 A result is a frozen dataclass whose array fields say, by `axis` and `on`, which axes they live on.
 `store` writes and reads any such class from that alone, and needs no code of its own for a new one.
-The types of the arrays are those of the annotations.
+The types of the arrays are those of the annotations. An axis of type ``np.str_`` holds the names of things
+that have no order; an array of categories holds small integers, with a label for each.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from importlib.metadata import version
 from types import UnionType
@@ -19,18 +20,23 @@ from typing import Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hin
 import numpy as np
 from numpy.typing import NDArray
 
+from lintrans import registry
 from lintrans.errors import InputError
 
-PACKAGES = ("lintrans", "numpy", "numba", "h5py")
+PACKAGES = ("lintrans", "numpy", "h5py")  # that every result depends on
 
 
 class Variable(NamedTuple):
-    """One named array of a result, the axes it lives on, and what it means."""
+    """One named array of a result, the axes it lives on, and what it means.
+
+    ``labels`` are those of its categories, if its entries are numbers of categories.
+    """
 
     name: str
     dims: tuple[str, ...]
     values: NDArray[Any]
     text: str
+    labels: tuple[str, ...] = ()
 
 
 class Slot(NamedTuple):
@@ -42,6 +48,11 @@ class Slot(NamedTuple):
     dtype: np.dtype[Any]
     text: str
     optional: bool
+    labels: tuple[str, ...] = ()
+
+    def holding(self, values: NDArray[Any]) -> Variable:
+        """Return values as the variable of this place."""
+        return Variable(self.name, self.dims, values, self.text, self.labels)
 
     def fit(self, found: Mapping[str, Variable], shape: tuple[int, ...]) -> NDArray[Any] | None:
         """Array of this place among those of a file, once its axes, shape and type are right."""
@@ -49,8 +60,9 @@ class Slot(NamedTuple):
             if self.optional:
                 return None
             raise InputError(f"array {self.name!r} must be there, got none; compute the file again")
-        _, dims, values, _ = found[self.name]
-        given, wanted = (dims, values.shape, values.dtype), (self.dims, shape, self.dtype)
+        values, dims = found[self.name].values, found[self.name].dims
+        dtype = self.dtype if self.dtype.kind == values.dtype.kind == "U" else values.dtype  # of any length
+        given, wanted = (dims, values.shape, dtype), (self.dims, shape, self.dtype)
         if given != wanted:
             raise InputError(
                 f"array {self.name!r} must have {_describe(*wanted)}, got {_describe(*given)}; "
@@ -59,19 +71,54 @@ class Slot(NamedTuple):
         array = np.asarray(values[()])
         if self.dims == (self.name,):
             _check_axis(self.name, array)
+        if self.labels and array.size and not 0 <= array.min() <= array.max() < len(self.labels):
+            worst = array.max() if array.max() >= len(self.labels) else array.min()
+            raise InputError(
+                f"{self.name} must lie between 0 and {len(self.labels) - 1}, got {worst}; upgrade lintrans"
+            )
         return array
 
 
 def axis(text: str, *, optional: bool = False) -> Any:
-    """Field that is an axis: a vector of coordinates under its own name."""
+    """Field that is an axis: a vector of coordinates under its own name.
+
+    Numbers increase; names, of type ``np.str_``, are all different and not empty.
+    """
     metadata = {"dims": None, "text": text}
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
 
-def on(*dims: str, text: str = "", optional: bool = False, parts: type | None = None) -> Any:
-    """Field with an array on the axes ``dims``; with ``parts``, a dataclass of such arrays."""
-    metadata = {"dims": dims, "text": text, "parts": parts}
+def on(
+    *dims: str,
+    text: str = "",
+    optional: bool = False,
+    parts: type | None = None,
+    labels: Iterable[str] = (),
+) -> Any:
+    """Field with an array on the axes ``dims``.
+
+    Parameters
+    ----------
+    dims
+        Names of the axes.
+    text
+        What it means.
+    optional
+        Whether a result may lack it; it is then None.
+    parts
+        A dataclass of such arrays, to be held in one field.
+    labels
+        Of categories, by their number: entry 0 of the array is the first of them. Readers that know the CF
+        conventions see them as flags.
+    """
+    metadata = {"dims": dims, "text": text, "parts": parts, "labels": tuple(labels)}
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
+
+
+def categories(*dims: str, name: str, labels: Sequence[str], optional: bool = False) -> Any:
+    """Field with an array of small integers on the axes ``dims``, each the number of a label."""
+    text = f"{name}: " + ", ".join(f"{i} {label}" for i, label in enumerate(labels))
+    return on(*dims, text=text, labels=labels, optional=optional)
 
 
 @functools.cache
@@ -79,9 +126,9 @@ def _version(name: str) -> str:
     return version(name)  # parses a file, a millisecond each
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages a result depends on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+def versions(packages: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of Python, of the packages that every result depends on, and of further ones."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in (*PACKAGES, *packages)}}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,22 +140,20 @@ class Result:
     settings : dict
         Every argument the result depends on, as plain JSON values.
     versions : dict
-        Versions of the software that computed it.
+        Versions of the software that computed it; by default of what is installed.
     """
 
     kind: ClassVar[str]
-    kinds: ClassVar[dict[str, type[Result]]] = {}
 
     settings: dict[str, Any]
-    versions: dict[str, str] = field(default_factory=versions)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A result in memory equals the one read back, and what JSON cannot hold fails here, not on saving.
         plain = json.dumps(self.settings, default=lambda number: number.tolist())  # NumPy's to Python's
         object.__setattr__(self, "settings", json.loads(plain))
-
-    def __init_subclass__(cls) -> None:
-        Result.kinds[cls.kind] = cls
+        if not self.versions:
+            object.__setattr__(self, "versions", versions(registry.packages_of(self.kind)))
 
     @classmethod
     @functools.cache
@@ -127,7 +172,8 @@ class Result:
             hints_of = get_type_hints(parts) if parts else hints
             for part in fields(parts) if parts else (f,):
                 dtype = _dtype(hints_of[part.name])
-                yield Slot(part.name, f.name, dims, dtype, part.metadata["text"], optional)
+                labels = part.metadata.get("labels", ())
+                yield Slot(part.name, f.name, dims, dtype, part.metadata["text"], optional, labels)
 
     def variables(self) -> Iterator[Variable]:
         """All arrays of the result, axes first."""
@@ -135,7 +181,7 @@ class Result:
             held = getattr(self, slot.field)
             if held is not None:
                 values = held if slot.name == slot.field else getattr(held, slot.name)
-                yield Variable(slot.name, slot.dims, values, slot.text)
+                yield slot.holding(values)
 
     @classmethod
     def from_variables(
@@ -173,11 +219,26 @@ class Result:
         """Return what was found in a few numbers, by name; nothing where the arrays speak for themselves."""
         return {}
 
+    def answer(self) -> dict[str, Any]:
+        """Return what the command that computed it answers to a program; `summary` by default."""
+        return self.summary()
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """Return what that command answers to a person, as rows of a table; none where `summary` will do."""
+        return []
+
     def check(self) -> None:
         """Refuse, with an InputError, entries or settings read from a file that no computation gives."""
 
 
 def _check_axis(name: str, values: NDArray[Any]) -> None:
+    if values.dtype.kind == "U":
+        if not values.size or "" in values or np.unique(values).size < values.size:
+            raise InputError(
+                f"axis {name!r} must hold different names, got an empty or a repeated one; "
+                "compute the file again"
+            )
+        return
     if not (values.size and np.isfinite(values).all() and (np.diff(values) > 0).all()):
         raise InputError(
             f"axis {name!r} must be finite and increasing, got other values; compute the file again"

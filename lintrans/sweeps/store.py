@@ -3,7 +3,7 @@
 Layout: one dataset per array, chunked, compressed and checksummed; axes are HDF5 dimension scales, so
 xarray (engine h5netcdf), Julia and MATLAB see named axes. Root attributes: ``format``, ``format_number``,
 ``kind``, and as JSON ``settings`` and ``versions``. No timestamps: equal results give equal files. A
-sweep is written from its journal (`lintrans.journal`), one tile a chunk, when all its tiles are there.
+sweep is written from its journal (`lintrans.sweeps.journal`), one tile a chunk, when all its tiles are there.
 
 The file format is that of HDF5 1.10, the first to checksum all of its structure. Its one exception is
 the heap of strings of variable length, where a single wrong byte sends HDF5 into an endless loop: our
@@ -26,22 +26,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-import lintrans.basins
-import lintrans.continuation
-import lintrans.cycles
-import lintrans.densities
-import lintrans.dimension
-import lintrans.exponents
-import lintrans.minibatch
-import lintrans.orbits
-import lintrans.phase
-import lintrans.spectra
-import lintrans.verification  # noqa: F401  each import registers its kind of result
+from lintrans import registry
 from lintrans.errors import ExecutorError, InputError, Interrupted, StorageError, short
-from lintrans.executors import Executor
-from lintrans.journal import Journal, output_path
-from lintrans.results import Result, Variable, versions
-from lintrans.sweeps import Progress, Sweep, run
+from lintrans.sweeps.executors import Executor
+from lintrans.sweeps.grid import Progress, Sweep, run
+from lintrans.sweeps.journal import Journal, output_path
+from lintrans.sweeps.results import Result, Variable, versions
 
 FORMAT = "lintrans"
 FORMAT_NUMBER = 1
@@ -144,7 +134,7 @@ def run_to_file(
     Raises
     ------
     InputError
-        As `lintrans.store.check_output`; if a sweep to that file is unfinished, or another process at work
+        As `lintrans.sweeps.check_output`; if a sweep to that file is unfinished, or another process at work
         on it; or if the result would be too large to be read again.
     StorageError
         If a tile cannot be written.
@@ -208,13 +198,13 @@ def _assemble(journal: Journal, path: Path) -> None:
     part = path.with_name(path.name + ".part")  # ours alone, since the journal is locked
     settings = json.loads(json.dumps(sweep.settings() | journal.context))
     try:
-        with _created(part, sweep.result.kind, settings, versions()) as file:
+        with _created(part, sweep.result.kind, settings, versions(sweep.packages)) as file:
             first, axes, tiled = journal.read(0), sweep.axes(), {}
             for slot in sweep.result.slots():
                 values = axes.get(slot.name, first.get(slot.name))
                 if values is None:
                     continue
-                variable = Variable(slot.name, slot.dims, values, slot.text)
+                variable = slot.holding(values)
                 if slot.name in axes:
                     _dataset(file, variable, data=values, chunks=True)
                 else:
@@ -277,11 +267,24 @@ def load(path: str | os.PathLike[str]) -> Result:
 
 
 def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> h5py.Dataset:
-    """Create the dataset of a variable on its axes; ``storage`` is its data, or their shape and type."""
+    """Create the dataset of a variable on its axes; ``storage`` is its data, or their shape and type.
+
+    Names are UTF-8 of a fixed length. Categories carry their labels as the CF conventions want them.
+    """
+    if variable.values.dtype.kind == "U":
+        encoded = np.char.encode(variable.values, "utf-8")
+        storage |= {"data": encoded, "dtype": h5py.string_dtype("utf-8", encoded.dtype.itemsize)}
     compression: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     data = file.create_dataset(variable.name, fletcher32=True, track_order=True, **compression, **storage)
     data.attrs["long_name"] = np.bytes_(variable.text)
     data.attrs["dims"] = np.bytes_(",".join(variable.dims))
+    if variable.values.dtype.kind == "U":
+        data.attrs["_Encoding"] = np.bytes_("utf-8")
+    if variable.labels:
+        data.attrs["flag_values"] = np.arange(len(variable.labels), dtype=variable.values.dtype)
+        data.attrs["flag_meanings"] = np.bytes_(
+            " ".join(label.replace(" ", "_") for label in variable.labels)
+        )
     if variable.dims == (variable.name,):
         data.make_scale(variable.name)
         return data
@@ -296,16 +299,21 @@ def _read(file: h5py.File) -> Result:
     number = int(file.attrs["format_number"])
     if number > FORMAT_NUMBER:
         raise InputError(f"format must be at most {FORMAT_NUMBER}, got the newer {number}; upgrade lintrans")
-    kind = Result.kinds.get(_text(file, "kind"))
-    if kind is None:
-        known = ", ".join(Result.kinds)
-        raise InputError(f"kind must be one of {known}, got {_text(file, 'kind')!r}; upgrade lintrans")
+    kinds, name = registry.kinds(), _text(file, "kind")
+    if name not in kinds:
+        raise InputError(f"kind must be one of {', '.join(kinds)}, got {name!r}; upgrade lintrans")
+    kind: type[Result] = registry.find(kinds[name].result)
     names = [slot.name for slot in kind.slots() if slot.name in file]
-    arrays = {name: Variable(name, _dims(file[name]), file[name], "") for name in names}
-    n_bytes = sum(data.size * data.dtype.itemsize for _, _, data, _ in arrays.values())
+    n_bytes = sum(file[name].size * file[name].dtype.itemsize for name in names)
     if n_bytes > MAX_FILE_BYTES:
         raise InputError(f"arrays must fit in {MAX_FILE_BYTES} bytes, got {n_bytes}; compute the file again")
+    arrays = {name: Variable(name, _dims(file[name]), _entries(file[name]), "") for name in names}
     return kind.from_variables(arrays, _object(file, "settings"), _object(file, "versions"))
+
+
+def _entries(data: h5py.Dataset) -> Any:
+    """Names as NumPy's text; numbers as they lie in the file, to be read once their shape is known."""
+    return data.asstr()[()].astype(np.str_) if data.dtype.kind == "S" else data
 
 
 def _dims(data: h5py.Dataset) -> tuple[str, ...]:

@@ -12,14 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form, variants
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, positive, short
-from lintrans.executors import Threads
-from lintrans.regimes import Regime, count_regimes, regime
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, Progress, Sweep, check_memory, compute
-from lintrans.variants import Variant
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps.results import Result, axis, categories, on
+from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.regimes import Regime, count_regimes, regime, shares
+from lintrans.two_factor.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
@@ -67,18 +67,14 @@ class BasinMap(Result):
 
     x: FloatArray = axis("u, or the mean mode a, of the start; see settings")
     y: FloatArray = axis("v, or the imbalance mode b, of the start; see settings")
-    regime: NDArray[np.uint8] = on(
-        "x", "y", text="regime: " + ", ".join(f"{r.value} {r.label}" for r in Regime)
-    )
+    regime: NDArray[np.uint8] = categories("x", "y", name="regime", labels=[r.label for r in Regime])
     steps: NDArray[np.int32] = on("x", "y", text="steps until it escaped or settled; else the last step")
     sharpness: FloatArray = on("x", "y", text="sharpness u^2 + v^2 of the minimum selected; else NaN")
     branch: NDArray[np.int8] = on("x", "y", text="sign of the mean mode a at the end; 0 diverged")
 
     def check(self) -> None:
-        """Refuse an unknown regime, coordinates, or a mu that is no step size."""
+        """Refuse unknown coordinates, or a mu that is no step size."""
         positive("mu", self.settings.get("mu"))
-        if self.regime.max() >= len(Regime):
-            raise InputError(f"regime must be below {len(Regime)}, got {self.regime.max()}; upgrade lintrans")
         if self.settings.get("coordinates") not in COORDINATES:
             given = short(self.settings.get("coordinates"))
             raise InputError(
@@ -97,6 +93,14 @@ class BasinMap(Result):
     def summary(self) -> dict[str, Any]:
         """Starts of every regime."""
         return {"counts": self.count()}
+
+    def answer(self) -> dict[str, Any]:
+        """Step size, and starts of every regime."""
+        return {"mu": self.mu, "counts": self.count()}
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """Starts of every regime."""
+        return shares(self.count())
 
     def count(self) -> dict[str, int]:
         """Starts of every regime that occurs."""
@@ -126,15 +130,16 @@ def basin_map(
     a, b
         its axes in modes, a = sqrt(mu) (u + v) / 2 and b = sqrt(mu) (u - v) / 2.
     n_steps
-        Steps of an orbit at most. Converged: `lintrans.normal_form.converges` holds and |r| <= 1e-6, tested
-        every 32 steps. Divergent: |r| > 1e4. For 1 <= mu < 2 other starts inside the ellipse end on the
-        attractor of the balanced slice (claim convergence.inside); its regime, the same for almost all since
-        its two critical points mirror each other, is measured once. Others are unresolved: raise this number.
+        Steps of an orbit at most. Converged: `lintrans.two_factor.normal_form.converges` holds and |r| <=
+        1e-6, tested every 32 steps. Divergent: |r| > 1e4. For 1 <= mu < 2 other starts inside the ellipse end
+        on the attractor of the balanced slice (claim convergence.inside); its regime, the same for almost all
+        since its two critical points mirror each other, is measured once. Others are unresolved: raise this
+        number.
     variant
         Weight decay, momentum or a schedule (`lintrans.Variant`). Then converged means: displacement and
         force below 1e-6 at a fixed point that attracts; what neither converges nor diverges is unresolved.
     n_threads, progress
-        As in `lintrans.regimes.gather_evidence`.
+        As in `lintrans.two_factor.gather_evidence`.
 
     Raises
     ------
@@ -165,7 +170,7 @@ def basin_sweep(
     n_steps: int = N_STEPS,
     variant: Variant | None = None,
 ) -> BasinSweep:
-    """Check the arguments of `lintrans.basin_map`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.basin_map`, and leave the work for `lintrans.sweeps.grid`."""
     mu = positive("mu", mu)
     coordinates, x, y = Coordinates.checked(u, v, a, b)
     variant = variants.checked(variant)

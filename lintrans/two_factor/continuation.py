@@ -21,9 +21,9 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.cycles import CycleTable, Place, find_cycles
 from lintrans.errors import InputError, count, positive
-from lintrans.results import Result, axis, on
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor.cycles import CycleTable, Place, find_cycles
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

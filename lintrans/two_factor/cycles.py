@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans import normal_form
 from lintrans.errors import InputError, count, positive
-from lintrans.results import Result, axis, on
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans import kernels, normal_form
 from lintrans.errors import InputError, count, positive
-from lintrans.invariant_ellipse import ellipse_point
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import check_memory
+from lintrans.sweeps.grid import check_memory
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.invariant_ellipse import ellipse_point
 
 FloatArray = NDArray[np.float64]
 

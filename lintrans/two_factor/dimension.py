@@ -23,12 +23,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans import kernels, normal_form, variants
 from lintrans.errors import InputError, count, positive
-from lintrans.executors import Threads
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Progress
-from lintrans.variants import Variant
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Progress
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.variants import Variant
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -160,7 +160,7 @@ def boundary_dimension(
     seed
         Of the random probes; the result does not depend on the number of threads.
     n_threads, progress
-        As in `lintrans.regimes.gather_evidence`; progress counts scales.
+        As in `lintrans.two_factor.gather_evidence`; progress counts scales.
 
     Raises
     ------

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels
-from lintrans.executors import Threads
-from lintrans.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, MuSweep, Progress, compute
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, compute
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels
+from lintrans.two_factor.mu_sweep import MuSweep
+from lintrans.two_factor.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
 
 FloatArray = NDArray[np.float64]
 TRANSVERSE = ("transverse", "transverse_error")
@@ -37,6 +38,15 @@ class LyapunovExponents(Result):
     )
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
 
+    def answer(self) -> dict[str, Any]:
+        """All arrays."""
+        return {v.name: v.values for v in self.variables()}
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """How many exponents are positive, in words."""
+        positive = int((self.along > 0).sum())
+        return [(f"{self.mu.size} values of mu, exponent along the loss positive at {positive}",)]
+
 
 def lyapunov_exponents(
     mus: ArrayLike,
@@ -49,7 +59,7 @@ def lyapunov_exponents(
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> LyapunovExponents:
-    """Measure both exponents at every mu; directions as in `lintrans.regimes.Evidence`.
+    """Measure both exponents at every mu; directions as in `lintrans.two_factor.Evidence`.
 
     Arguments are those of `bifurcation_diagram` and `gather_evidence`; without ``transverse`` that exponent
     is left out, which saves time for balanced starts.
@@ -83,7 +93,7 @@ def lyapunov_sweep(
     transverse: bool = True,
     unit_step_size: float | None = None,
 ) -> LyapunovSweep:
-    """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps.grid`."""
     Counts.checked(n_transient, n_steps, MAX_PERIOD)
     axis = MuSweep.checked(mus, start, unit_step_size)
     return LyapunovSweep(**axis, n_transient=n_transient, n_steps=n_steps, transverse=bool(transverse))

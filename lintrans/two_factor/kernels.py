@@ -142,7 +142,7 @@ def determinant(slope, double, r):
 
 @_compile
 def converges(mu, a, b):
-    """`lintrans.normal_form.converges` for one state: a certificate that the loss only falls from here."""
+    """`normal_form.converges` for one state: a certificate that the loss only falls from here."""
     r = step(mu, a, b)[2]
     rho, s = abs(r), a * a + b * b
     size = abs(1.0 - 2.0 * s)

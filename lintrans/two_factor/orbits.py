@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form, variants
 from lintrans.errors import count, finite, positive
-from lintrans.executors import Threads
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute
-from lintrans.variants import Variant
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.mu_sweep import MuSweep
+from lintrans.two_factor.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
@@ -65,6 +66,14 @@ class BifurcationDiagram(Result):
     a: FloatArray = on("mu", "sample", text="mean mode sqrt(mu) (u + v) / 2; NaN after an escape")
     b: FloatArray = on("mu", "sample", text="imbalance mode sqrt(mu) (u - v) / 2; NaN after an escape")
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
+
+    def answer(self) -> dict[str, Any]:
+        """Size of the diagram."""
+        return {"n_mu": self.mu.size, "n_samples": self.sample.size}
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """Size of the diagram, in words."""
+        return [(f"{self.mu.size} values of mu, {self.sample.size} samples of each",)]
 
     @property
     def uv(self) -> FloatArray:

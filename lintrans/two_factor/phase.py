@@ -13,12 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, count, increasing, short
-from lintrans.executors import Threads
-from lintrans.refinement import UNKNOWN, refine
-from lintrans.regimes import (
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute
+from lintrans.sweeps.refinement import UNKNOWN, refine
+from lintrans.sweeps.results import Result, axis, categories, on
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.mu_sweep import MuSweep, mu_axis
+from lintrans.two_factor.regimes import (
     MAX_PERIOD,
     N_STEPS,
     N_TRANSIENT,
@@ -28,9 +31,8 @@ from lintrans.regimes import (
     classify,
     count_regimes,
     measure,
+    shares,
 )
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Arrays, MuSweep, Progress, check_memory, compute, mu_axis
 
 FloatArray = NDArray[np.float64]
 START_AXES = ("scale", "imbalance")
@@ -65,21 +67,15 @@ class PhaseDiagram(Result):
 
     mu: FloatArray = axis("effective step size")
     start: FloatArray = axis("scale or imbalance of the start; see settings")
-    regime: NDArray[np.uint8] = on(
-        "mu", "start", text="regime: " + ", ".join(f"{r.value} {r.label}" for r in Regime)
-    )
-    source: NDArray[np.uint8] | None = on(
-        "mu", "start", text="source: " + ", ".join(f"{s.value} {s.label}" for s in Source), optional=True
+    regime: NDArray[np.uint8] = categories("mu", "start", name="regime", labels=[r.label for r in Regime])
+    source: NDArray[np.uint8] | None = categories(
+        "mu", "start", name="source", labels=[s.label for s in Source], optional=True
     )
     evidence: Evidence | None = on("mu", "start", parts=Evidence, optional=True)
     step_size: FloatArray | None = on("mu", text="learning rate", optional=True)
 
     def check(self) -> None:
-        """Refuse an unknown regime or second axis."""
-        if self.source is not None and self.source.max() >= len(Source):
-            raise InputError(f"source must be below {len(Source)}, got {self.source.max()}; upgrade lintrans")
-        if self.regime.max() >= len(Regime):
-            raise InputError(f"regime must be below {len(Regime)}, got {self.regime.max()}; upgrade lintrans")
+        """Refuse an unknown second axis."""
         if self.settings.get("start_axis") not in START_AXES:
             given = self.settings.get("start_axis")
             raise InputError(
@@ -94,6 +90,16 @@ class PhaseDiagram(Result):
     def summary(self) -> dict[str, Any]:
         """Cells of every regime."""
         return {"counts": self.count()}
+
+    def answer(self) -> dict[str, Any]:
+        """Cells by regime and by source; the boundaries, if there is a single start."""
+        boundaries = self.boundaries() if self.start.size == 1 else []
+        return {"counts": self.count(), "sources": self.count_sources(), "boundaries": boundaries}
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """Cells of every regime; of a refined diagram also by source."""
+        sources = {} if self.source is None else self.count_sources()
+        return [*shares(self.count()), *shares(sources)]
 
     def count(self) -> dict[str, int]:
         """Cells of every regime that occurs."""
@@ -186,11 +192,11 @@ def phase_diagram(
         Leave the evidence out of the result.
     refine_from
         Compute every so many-th cell along each axis, a power of 2, and the others only where verdicts
-        differ (`lintrans.refinement`); verdicts only. Divergence beyond the invariant ellipse, where almost
-        every start diverges, is taken from its closed form. A feature narrower than this many cells in both
-        directions can be missed. Experiment of record: experiments/refinement.
+        differ (`lintrans.sweeps.refinement`); verdicts only. Divergence beyond the invariant ellipse, where
+        almost every start diverges, is taken from its closed form. A feature narrower than this many cells in
+        both directions can be missed. Experiment of record: experiments/refinement.
     n_transient, n_steps, max_period, n_threads, progress
-        As in `lintrans.regimes.gather_evidence`.
+        As in `lintrans.two_factor.gather_evidence`.
 
     Raises
     ------
@@ -232,7 +238,7 @@ def phase_sweep(
     verdicts_only: bool = False,
     refine_from: int | None = None,
 ) -> PhaseSweep:
-    """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps`."""
+    """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps.grid`."""
     if scales is not None and imbalances is not None:
         raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
     name = START_AXES[imbalances is not None]

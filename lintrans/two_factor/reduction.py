@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
-from lintrans.prompt import Prompt
+from lintrans.prompts.prompt import Prompt
+from lintrans.two_factor.balanced_slice import landmarks
 
 FloatArray = NDArray[np.float64]
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form
 from lintrans.errors import InputError, count, finite_array, positive
-from lintrans.executors import Threads
-from lintrans.sweeps import Arrays, Grid, Progress, collect
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Arrays, Grid, Progress, collect
+from lintrans.two_factor import kernels, normal_form
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -198,6 +198,8 @@ class Counts:
 class _Cells(Grid):
     """Orbits in a row, to be measured."""
 
+    block = kernels.BLOCK
+
     mu: FloatArray
     a: FloatArray
     b: FloatArray
@@ -237,8 +239,8 @@ def classify(mu: ArrayLike, evidence: Evidence) -> NDArray[np.uint8]:
     """Verdict on each orbit at ``mu`` as `Regime` codes, in order of precedence:
 
     divergent (an escape was seen); saddle (on the stable set of the origin: a = 0 and b^2 < 2 - mu);
-    monotone or catapult (`lintrans.normal_form.converges` holds at the final state); periodic (the tail
-    returns within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
+    monotone or catapult (`lintrans.two_factor.normal_form.converges` holds at the final state); periodic (the
+    tail returns within ``PERIOD_TOL`` at one lag, misses by ``SEPARATION`` at all shorter ones, and the cycle
     attracts); chaotic (no return, exponent positive by ``SIGMAS`` standard errors and for so long that
     perturbations grew by ``MIN_GROWTH``, mu <= 2, above which bounded chaos is only transient); else
     unresolved. Claims modes.saddle, modes.imbalance, convergence.sufficient and slice.bounded.
@@ -272,6 +274,12 @@ def count_regimes(codes: NDArray[np.uint8]) -> dict[str, int]:
     """Cells of every regime that occurs, by label."""
     numbers = np.bincount(codes.ravel(), minlength=len(Regime))
     return {r.label: int(numbers[r]) for r in Regime if numbers[r]}
+
+
+def shares(counts: dict[str, int]) -> list[tuple[str, ...]]:
+    """Return rows of a table: what was counted, how many cells, and their share of all."""
+    n = sum(counts.values())
+    return [(label, f"{k} cells", f"{k / n:.1%}") for label, k in counts.items()]
 
 
 def regime(mu: float, u: float, v: float, **options: int) -> Verdict:

@@ -1,7 +1,7 @@
 """Exponents of one orbit over windows of time: their means with errors, the spectrum, how they scatter.
 
-By direction: along the loss and transverse to the slice, as in `lintrans.regimes.Evidence`; and whatever the
-direction, the two of the Lyapunov spectrum, from the growth of a tangent vector and the determinant.
+By direction: along the loss and transverse to the slice, as in `lintrans.two_factor.Evidence`; and whatever
+the direction, the two of the Lyapunov spectrum, from the growth of a tangent vector and the determinant.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans import kernels, normal_form
 from lintrans.errors import count, finite, positive
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import check_memory
+from lintrans.sweeps.grid import check_memory
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels, normal_form
 
 FloatArray = NDArray[np.float64]
 

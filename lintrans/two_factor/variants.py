@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lintrans import kernels
 from lintrans.errors import InputError, finite, step_schedule
+from lintrans.two_factor import kernels
 
 
 class Variant(NamedTuple):

@@ -17,14 +17,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import kernels, normal_form, training
+from lintrans.attention import training
+from lintrans.attention.training import TangentGrowth, TwoFactorRun
+from lintrans.attention.transformer import TwoFactorWeights
 from lintrans.errors import count, positive
-from lintrans.prompt import Prompt
-from lintrans.reduction import NormalForm, reduce
-from lintrans.regimes import MAX_PERIOD, PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
-from lintrans.results import Result, axis, on
-from lintrans.training import TangentGrowth, TwoFactorRun
-from lintrans.transformer import TwoFactorWeights
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.reduction import NormalForm, reduce
+from lintrans.two_factor.regimes import MAX_PERIOD, PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
 
 FloatArray = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)

@@ -17,19 +17,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans import normal_form
-from lintrans.batch_training import Problems, train_on_batches
+from lintrans.attention.batch_training import Problems, train_on_batches
+from lintrans.attention.transformer import TwoFactorWeights
+from lintrans.counting.proportions import Proportion, proportion
 from lintrans.errors import InputError, count, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import EVENTS, escape_times
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.proportions import Proportion, proportion
 from lintrans.minibatch.sampling import check_schedule, draw_batches, schedule_settings
 from lintrans.minibatch.trainings import trained_escapes
-from lintrans.prompt import Prompt
-from lintrans.results import Result, axis, on
-from lintrans.sweeps import Progress
-from lintrans.transformer import TwoFactorWeights
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps.grid import Progress
+from lintrans.sweeps.results import Result, axis, on
+from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def verify_batches(
     ------
     InputError, NoNormalFormError
         As `lintrans.minibatch.population.Population.from_prompts` and
-        `lintrans.batch_training.train_on_batches`.
+        `lintrans.attention.train_on_batches`.
 
     Examples
     --------

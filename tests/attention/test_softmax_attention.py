@@ -22,9 +22,8 @@ from problems import (
     random_weights,
 )
 
-from lintrans import softmax_attention as module
-from lintrans.prompt import Prompt
-from lintrans.softmax_attention import (
+from lintrans.attention import softmax as module
+from lintrans.attention.softmax import (
     SoftmaxFullRun,
     SoftmaxTwoFactorRun,
     attention_weights,
@@ -35,10 +34,11 @@ from lintrans.softmax_attention import (
     softmax_prediction,
     train_softmax,
 )
-from lintrans.training import train
-from lintrans.transformer import TwoFactorWeights, embedding, initial_weights, prediction
+from lintrans.attention.training import train
+from lintrans.attention.transformer import TwoFactorWeights, embedding, initial_weights, prediction
+from lintrans.prompts.prompt import Prompt
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "softmax"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "softmax"))
 import boundaries
 import laws
 import measure

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from problems import GOOD, PROMPTS, UNIT, both_kinds, check_refused, random_weights
 
-from lintrans.training import tangent_growth, train
-from lintrans.transformer import FullWeights, TwoFactorWeights, gradient, loss, prediction
+from lintrans.attention.training import tangent_growth, train
+from lintrans.attention.transformer import FullWeights, TwoFactorWeights, gradient, loss, prediction
 
 EPS = np.finfo(float).eps
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from problems import GOOD, PROMPTS, UNIT, both_kinds, check_refused, random_weights
 
-from lintrans import training
-from lintrans.prompt import Prompt
-from lintrans.training import train
-from lintrans.transformer import FullWeights, Problem, TwoFactorWeights, gradient, prediction
+from lintrans.attention import training
+from lintrans.attention.training import train
+from lintrans.attention.transformer import FullWeights, Problem, TwoFactorWeights, gradient, prediction
+from lintrans.prompts.prompt import Prompt
 
 EPS = np.finfo(float).eps
 ALL = {"weight_decay": 0.125, "momentum": 0.75, "schedule": [0.25, 1.5, 0.0, 1.0]}

@@ -17,10 +17,8 @@ from problems import (
     random_weights,
 )
 
-from lintrans import transformer
-from lintrans.errors import InputError
-from lintrans.prompt import Prompt
-from lintrans.transformer import (
+from lintrans.attention import transformer
+from lintrans.attention.transformer import (
     FullWeights,
     TwoFactorWeights,
     attention,
@@ -30,6 +28,8 @@ from lintrans.transformer import (
     loss,
     prediction,
 )
+from lintrans.errors import InputError
+from lintrans.prompts.prompt import Prompt
 
 EPS = np.finfo(float).eps
 

@@ -27,9 +27,9 @@ from commands import (
 from problems import LONGLEY
 
 import lintrans as lt
-from lintrans import verification
-from lintrans.cli import answers
-from lintrans.reduction import Mode
+from lintrans.cli.kit import answers
+from lintrans.two_factor.reduction import Mode
+from lintrans.verification import full_batch as verification
 
 pytestmark = pytest.mark.usefixtures("folder")
 

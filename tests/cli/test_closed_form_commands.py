@@ -7,8 +7,8 @@ import math
 import pytest
 from commands import check_refusal
 
-from lintrans import normal_form
-from lintrans.regimes import Regime, regime
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.regimes import Regime, regime
 
 
 def test_ellipse(answer, run):

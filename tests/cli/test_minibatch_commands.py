@@ -7,18 +7,12 @@ import pytest
 from commands import BATCHES, TABLE
 
 import lintrans as lt
-from lintrans.minibatch import (
-    Population,
-    escape_times,
-    prompts_from_csv,
-    trained_batch_size,
-    trained_escapes,
-    trained_risk_map,
-)
+from lintrans.minibatch import Population, escape_times, trained_batch_size, trained_escapes, trained_risk_map
 from lintrans.minibatch.escapes import EscapeSweep
 from lintrans.minibatch.risk import RiskSweep
 from lintrans.minibatch.trained_risks import TrainedRiskSweep
 from lintrans.minibatch.trainings import TrainingSweep
+from lintrans.prompts import prompts_from_csv
 
 MAP = ["--step-sizes", "0.0001:0.002:3", "--batch-sizes", "1,8", "--batch-size", "4"]
 BMI = [*TABLE, "--standardize"]

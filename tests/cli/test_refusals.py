@@ -23,8 +23,10 @@ from commands import (
 )
 
 import lintrans as lt
-from lintrans import phase, plotting, store
+from lintrans import plotting
 from lintrans.cli import main
+from lintrans.sweeps import store
+from lintrans.two_factor import phase
 
 pytestmark = pytest.mark.usefixtures("folder")
 

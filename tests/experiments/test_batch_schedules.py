@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lintrans.minibatch import Population, Proportion
-from lintrans.normal_form import critical_mu
+from lintrans.counting import Proportion
+from lintrans.minibatch import Population
+from lintrans.two_factor.normal_form import critical_mu
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "batch_schedules"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "batch_schedules"))
 import peak_drift
 import peak_limits
 import peak_long_run

@@ -17,7 +17,7 @@ import pytest
 import lintrans as lt
 from lintrans.symbolic import cycles as derived
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "bubbling"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "bubbling"))
 import bursts
 
 SURVIVALS = (1e-1, 1e-2, 1e-3, 1e-4)

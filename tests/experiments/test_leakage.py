@@ -11,7 +11,7 @@ import pytest
 
 from lintrans.minibatch import Population
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "leakage"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "leakage"))
 import leaks
 
 EXPERIMENT = Path(leaks.__file__).parent

@@ -15,9 +15,9 @@ from scipy.stats import binom
 
 from lintrans.minibatch import Population
 from lintrans.minibatch.escapes import EVENTS
-from lintrans.prompt import Prompt
+from lintrans.prompts.prompt import Prompt
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "safe_step_size"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "safe_step_size"))
 import safety
 
 EXPERIMENT = Path(safety.__file__).parent

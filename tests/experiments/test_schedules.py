@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from problems import PROMPTS, random_prompt
 
-from lintrans import normal_form
 from lintrans.symbolic import schedules as derived
+from lintrans.two_factor import normal_form
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "schedules"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "schedules"))
 from descent import SCHEDULES, descend, level_and_residual, start, train
 
 MARGIN = 0.999

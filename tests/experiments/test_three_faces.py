@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from lintrans import invariant_ellipse, normal_form
-from lintrans.balanced_slice import landmarks
 from lintrans.symbolic.claims import claims
+from lintrans.two_factor import invariant_ellipse, normal_form
+from lintrans.two_factor.balanced_slice import landmarks
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "three_faces"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "three_faces"))
 import faces
 import simulate
 
@@ -82,7 +82,7 @@ def test_names_are_unique_and_claims_exist():
 
 @pytest.mark.parametrize("room", [normal_form, invariant_ellipse])
 def test_every_closed_form_is_in_the_table(room):
-    prefix = room.__name__.removeprefix("lintrans.")
+    prefix = room.__name__.rpartition(".")[2]
     public = {
         f"{prefix}.{name}"
         for name, function in getmembers(room, isfunction)

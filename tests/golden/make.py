@@ -88,7 +88,7 @@ def compute():
 
 def batches():
     """Verification of prompts that share no mode."""
-    from lintrans.minibatch import verify_batches
+    from lintrans.verification import verify_batches
 
     rng = np.random.default_rng(3)
     prompts = [

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans.regimes import Regime
-from lintrans.results import Result
+from lintrans import registry
+from lintrans.two_factor.regimes import Regime
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent
 SPEC = importlib.util.spec_from_file_location("make_golden", GOLDEN / "make.py")
 make = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(make)
@@ -119,4 +119,4 @@ def test_one_bit_is_noticed(tmp_path):
 
 def test_there_is_one_of_every_kind():
     kinds = {settings(GOLDEN / f"{name}.h5")[0].decode() for name in make.EXACT}
-    assert kinds == set(Result.kinds)
+    assert kinds == set(registry.kinds())

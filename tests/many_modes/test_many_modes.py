@@ -9,8 +9,8 @@ import pytest
 from problems import LONGLEY, random_prompt
 
 import lintrans as lt
-from lintrans.many_modes import ManyModes
-from lintrans.transformer import Problem
+from lintrans.attention.transformer import Problem
+from lintrans.many_modes.map import ManyModes
 
 EPS = np.finfo(np.float64).eps
 # One step sums (n + 1)(d + 1) < 1000 products of a residual that is up to a few times y_q; measured 5e-15.

@@ -12,10 +12,12 @@ import pytest
 import sympy as sp
 from problems import MODE, NEAR, NOISY, check_refused, random_prompt
 
-from lintrans import TwoFactorWeights, example_data, normal_form
-from lintrans.batch_training import Problems, train_on_batches
+from lintrans import TwoFactorWeights, example_data
+from lintrans.attention.batch_training import Problems, train_on_batches
+from lintrans.attention.training import train
+from lintrans.attention.transformer import FullWeights, Problem
+from lintrans.counting.proportions import intervals, proportion
 from lintrans.errors import NoNormalFormError
-from lintrans.executors import Threads
 from lintrans.minibatch import (
     Population,
     batch_exponents,
@@ -24,22 +26,20 @@ from lintrans.minibatch import (
     escape_times,
     geometry,
     kernels,
-    prompts_from_csv,
     refine_step_size,
     risk_map,
     risk_sweep,
     stationary_density,
-    trained_risk,
-    verify_batches,
 )
-from lintrans.minibatch.proportions import intervals, proportion
-from lintrans.sweeps import compute
+from lintrans.prompts import prompts_from_csv
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import compute
 from lintrans.symbolic import minibatch as exact
 from lintrans.symbolic import sampling, switching
-from lintrans.training import train
-from lintrans.transformer import FullWeights, Problem
+from lintrans.two_factor import normal_form
+from lintrans.verification import trained_risk, verify_batches
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "minibatch"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "minibatch"))
 import checks
 import shrink
 

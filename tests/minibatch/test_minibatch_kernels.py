@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from lintrans import kernels as full_batch
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import walk
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.sampling import SAMPLINGS, draw_batches
 from lintrans.symbolic import modes, schedules
 from lintrans.symbolic.symbols import a, b, mu
+from lintrans.two_factor import kernels as full_batch
 
 every_sampling = pytest.mark.parametrize("sampling", SAMPLINGS)
 NOISY = Population.sampled(50, spread=0.4, noise=0.4, seed=3)

@@ -9,20 +9,12 @@ import pytest
 from problems import MODE, NOISY, check_refused
 
 import lintrans as lt
-from lintrans import normal_form
-from lintrans.batch_training import train_on_batches
-from lintrans.minibatch import (
-    Population,
-    draw_batches,
-    escape_times,
-    geometry,
-    refine_step_size,
-    risk_map,
-    trained_risk,
-    verify_batches,
-)
+from lintrans.attention.batch_training import train_on_batches
+from lintrans.attention.transformer import TwoFactorWeights
+from lintrans.minibatch import Population, draw_batches, escape_times, geometry, refine_step_size, risk_map
 from lintrans.minibatch.escapes import walk
-from lintrans.transformer import TwoFactorWeights
+from lintrans.two_factor import normal_form
+from lintrans.verification import trained_risk, verify_batches
 
 WARM_UP = np.linspace(0.05, 1.0, 21)
 OPTIONS = {"mu": 0.8, "u": 0.9, "v": 0.4, "batch_size": 2, "n_steps": 25, "n_trajectories": 70, "seed": 7}

@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 from problems import NEAR, check_refused, random_prompt, stopped_after
 
-from lintrans import TwoFactorWeights, normal_form, store
-from lintrans.batch_training import Problems, train_on_batches
+from lintrans import TwoFactorWeights
+from lintrans.attention.batch_training import Problems, train_on_batches
+from lintrans.counting.limits import bisect_step_size, search_batch_size
+from lintrans.counting.proportions import proportion
 from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
 from lintrans.minibatch.answers import largest_step_size, trained_batch_size, trained_step_size
 from lintrans.minibatch.full_batch import full_batch_step_size
-from lintrans.minibatch.limits import bisect_step_size, search_batch_size
-from lintrans.minibatch.proportions import proportion
 from lintrans.minibatch.risk import critical_step_size
 from lintrans.minibatch.sampling import SAMPLINGS
 from lintrans.minibatch.trained_risks import trained_risk_map
 from lintrans.minibatch.trainings import TrainingSweep, trained_escapes, training_sweep
-from lintrans.prompt import Prompt
-from lintrans.sweeps import compute
+from lintrans.prompts.prompt import Prompt
+from lintrans.sweeps import store
+from lintrans.sweeps.grid import compute
+from lintrans.two_factor import normal_form
 
 FAR = 1e4
 ARRAYS = ("left", "diverged", "end_a", "end_b")

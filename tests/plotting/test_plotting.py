@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from problems import OF_BATCHES, OF_THE_PLANE
 
 import lintrans as lt
-from lintrans import plotting
-from lintrans.balanced_slice import landmarks
+from lintrans import registry
 from lintrans.plotting import diagrams, plot, save_figure
-from lintrans.plotting.style import COLORS
-from lintrans.regimes import Regime
-from lintrans.results import Result
+from lintrans.plotting.mu_axis import COLORS
+from lintrans.sweeps.results import Result
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.regimes import Regime
 
 MU = np.linspace(0.6, 2.1, 16)
 SMALL = {"n_transient": 128, "n_steps": 128}
@@ -141,7 +141,7 @@ OF_ONE_MU = {
 
 
 def test_every_kind_is_among_them():
-    assert {made(name).kind for name in MAKERS} == set(Result.kinds)
+    assert {made(name).kind for name in MAKERS} == set(registry.kinds())
 
 
 ENDINGS = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
@@ -334,17 +334,20 @@ def test_cells_lie_around_their_grid_points():
 
 @pytest.mark.parametrize("name", ["lyapunov", "phase line", "orbit", "verification"])
 def test_a_variable_of_another_kind_is_refused(name):
-    with pytest.raises(lt.InputError, match=r"variable needs a bifurcation diagram, a .*, got 'uv'"):
+    with pytest.raises(lt.InputError, match=r"variable must be left out for .*, got 'uv'"):
         plot(made(name), variable="uv")
 
 
 def test_an_unknown_variable_is_refused():
-    with pytest.raises(lt.InputError, match="variable must be one of uv, a, loss; got 'b'"):
+    with pytest.raises(
+        lt.InputError, match="variable must be one of uv, a, loss for bifurcation_diagram, got 'b'"
+    ):
         plot(made("bifurcation"), variable="b")
 
 
 def test_a_kind_without_a_figure_is_refused(monkeypatch):
-    monkeypatch.delitem(plotting._DRAW, "orbit")
+    kinds = registry.SUBJECTS["two_factor"].kinds
+    monkeypatch.setitem(kinds, "orbit", kinds["orbit"]._replace(figure=""))
     with pytest.raises(lt.InputError, match="kind with a figure, got orbit; "):
         plot(made("orbit"))
 

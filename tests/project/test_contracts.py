@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,23 +12,58 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 FAULTS = {  # contract: what is planted, and into which files
-    "floors": {"results": "import lintrans.phase", "errors": "import lintrans.prompt"},
-    "oracle-and-map": {"training": "import lintrans.kernels"},
-    "oracle": {"transformer": "import lintrans.normal_form"},
-    "kernels": {"kernels": "import lintrans.errors", "minibatch/kernels": "import lintrans.errors"},
-    "symbolic": {"symbolic/modes": "import numpy"},
-    "h5py": {"basins": "import h5py", "cli/answers": "import h5py"},
-    "numba": {"basins": "import numba", "densities": "import numba"},
-    "sympy": {"basins": "import sympy", "cli/commands/theory": "import sympy"},
-    "matplotlib": {"basins": "import matplotlib.colors", "cli/outputs": "import matplotlib"},
-    "flint": {"basins": "import flint", "balanced_slice": "import flint"},
-    "dask": {"basins": "import dask", "sweeps": "import distributed", "store": "import cloudpickle"},
-    "typer": {"basins": "import typer", "errors": "import typer"},
-    "rich": {"basins": "from rich import table", "cli/outputs": "import rich"},
-    "torch": {"basins": "import torch", "training": "import transformers"},
+    "floors": {
+        "cli/kit/answers": "import lintrans.cli.commands.theory",
+        "cli/commands/theory": "import lintrans.cli.app",
+        "plotting/style": "import lintrans.cli.kit.answers",
+        "verification/full_batch": "import lintrans.plotting",
+        "minibatch/risk": "import lintrans.many_modes.map",
+        "many_modes/map": "import lintrans.verification",
+        "two_factor/phase": "import lintrans.minibatch.risk",
+        "attention/training": "import lintrans.two_factor.reduction",
+        "counting/limits": "import lintrans.two_factor",
+        "sweeps/results": "import lintrans.two_factor.phase",
+        "prompts/prompt": "import lintrans.attention",
+        "errors": "import lintrans.sweeps",
+        "registry": "import lintrans.two_factor",
+    },
+    "shared": {
+        "sweeps/store": "import lintrans.two_factor.phase",
+        "sweeps/grid": "import lintrans.two_factor.kernels",
+        "plotting/style": "import lintrans.two_factor.balanced_slice",
+        "cli/kit/outputs": "import lintrans.minibatch",
+    },
+    "symbolic": {"symbolic/modes": "import numpy", "symbolic/slice": "import lintrans.errors"},
+    "oracle": {
+        "attention/transformer": "import lintrans.two_factor.normal_form",
+        "attention/batch_training": "import numba",
+        "quadratic_regression/descent": "import lintrans.two_factor.balanced_slice",
+    },
+    "maps": {
+        "two_factor/kernels": "import lintrans.attention.training",
+        "minibatch/trainings": "import lintrans.attention.batch_training",
+        "many_modes/map": "import lintrans.attention",
+    },
+    "kernels": {
+        "two_factor/kernels": "import lintrans.errors",
+        "minibatch/kernels": "import lintrans.errors",
+    },
+    "h5py": {"two_factor/basins": "import h5py", "cli/kit/answers": "import h5py"},
+    "numba": {"two_factor/basins": "import numba", "sweeps/grid": "import numba"},
+    "sympy": {"two_factor/basins": "import sympy", "cli/commands/theory": "import sympy"},
+    "matplotlib": {"two_factor/basins": "import matplotlib.colors", "cli/kit/outputs": "import matplotlib"},
+    "flint": {"two_factor/basins": "import flint", "two_factor/balanced_slice": "import flint"},
+    "dask": {
+        "two_factor/basins": "import dask",
+        "sweeps/grid": "import distributed",
+        "sweeps/store": "import cloudpickle",
+    },
+    "typer": {"two_factor/basins": "import typer", "errors": "import typer"},
+    "rich": {"two_factor/basins": "from rich import table", "cli/kit/outputs": "import rich"},
+    "torch": {"two_factor/basins": "import torch", "attention/training": "import transformers"},
 }
 PLANTED = [(contract, file) for contract, faults in FAULTS.items() for file in faults]
 
@@ -49,6 +85,13 @@ def check(folder, *options):
 
 def test_every_contract_has_a_planted_fault():
     assert [contract["id"] for contract in CONTRACTS] == list(FAULTS)
+
+
+def test_every_folder_has_its_floor():
+    """`symbolic` stands beside them all, and a contract of its own holds it."""
+    named = {name for row in CONTRACTS[0]["layers"] for name in re.findall(r"lintrans\.(\w+)", row)}
+    found = {path.stem for path in (ROOT / "lintrans").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__init__", "__pycache__", "data"} - named == {"symbolic"}
 
 
 def test_all_are_kept(copy):

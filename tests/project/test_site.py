@@ -7,7 +7,7 @@ from pathlib import Path
 
 import lintrans as lt
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
 EXPERIMENTS = [page.parent.name for page in (ROOT / "experiments").glob("*/README.md")]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lintrans.errors import InputError
-from lintrans.prompt import Prompt, example_data
+from lintrans.prompts.prompt import Prompt, example_data
 
-LONGLEY = Path(__file__).parent / "data" / "longley.csv"
+LONGLEY = Path(__file__).parents[1] / "data" / "longley.csv"
 GOOD = "a,b,y\n1,2,3\n4,5.5,6\n7,8,9\n10,11,12\n"
 
 

@@ -12,7 +12,6 @@ from controls import check_every_claim_has_one, check_fails_by_its_remainder
 from problems import check_refused
 
 import lintrans as lt
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import NoNormalFormError
 from lintrans.quadratic_regression import (
     OrthogonalData,
@@ -27,8 +26,9 @@ from lintrans.quadratic_regression import (
     train,
 )
 from lintrans.symbolic import modes, quadratic
+from lintrans.two_factor.balanced_slice import landmarks
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments" / "quadratic_regression"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "quadratic_regression"))
 import phases
 
 EPS = np.finfo(float).eps

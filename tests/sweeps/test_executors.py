@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from lintrans import executors, store
 from lintrans.cli import main
 from lintrans.errors import ExecutorError, InputError, MissingExtraError
-from lintrans.executors import Dask, Threads
-from lintrans.exponents import lyapunov_sweep
-from lintrans.orbits import bifurcation_sweep
-from lintrans.phase import phase_sweep
+from lintrans.sweeps import executors, store
+from lintrans.sweeps.executors import Dask, Threads
+from lintrans.two_factor.exponents import lyapunov_sweep
+from lintrans.two_factor.orbits import bifurcation_sweep
+from lintrans.two_factor.phase import phase_sweep
 
 N_MU, N_SCALES = 2500, 150
 DIAGRAM = (
@@ -203,7 +203,7 @@ def test_a_task_that_kills_its_workers_is_given_up(cluster):
 
 
 def test_workers_with_other_versions_are_refused(tmp_path, cluster, monkeypatch):
-    monkeypatch.setattr(executors, "versions", lambda: {"numpy": "9.9"})
+    monkeypatch.setattr(executors, "versions", lambda packages=(): {"numpy": "9.9"})
     with pytest.raises(ExecutorError, match="same packages"):
         store.run_to_file(diagram(), tmp_path / "x.h5", executor=Dask(cluster.scheduler_address))
     assert not list(tmp_path.iterdir())
@@ -301,7 +301,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
 
 @pytest.mark.parametrize("error", [OSError("Timed out trying to connect"), TimeoutError(), CancelledError()])
 def test_however_the_scheduler_is_lost_one_line_says_so(cluster, monkeypatch, error):
-    def lost(client, work, items):
+    def lost(client, work, items, ours):
         raise error
         yield
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans import store
-from lintrans.journal import Journal, journal_path
-from lintrans.phase import phase_sweep
+from lintrans.sweeps import store
+from lintrans.sweeps.journal import Journal, journal_path
+from lintrans.two_factor.phase import phase_sweep
 
 N_MUTATIONS = 1000  # of each kind of file, by each run of the worker
 SECONDS_EACH = 10

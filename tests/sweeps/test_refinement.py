@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from problems import stopped_after
 
 import lintrans as lt
-from lintrans import normal_form, phase, store, sweeps
 from lintrans.cli import main
 from lintrans.errors import InputError
-from lintrans.phase import Source, phase_sweep
-from lintrans.refinement import UNKNOWN, refine
-from lintrans.regimes import Regime
+from lintrans.sweeps import grid as sweeps
+from lintrans.sweeps import store
+from lintrans.sweeps.refinement import UNKNOWN, refine
+from lintrans.two_factor import normal_form, phase
+from lintrans.two_factor.phase import Source, phase_sweep
+from lintrans.two_factor.regimes import Regime
 
 
 def refined(truth, stride, known=None):

@@ -17,9 +17,10 @@ import xarray as xr
 from problems import OF_BATCHES, OF_THE_PLANE
 
 import lintrans as lt
-from lintrans import store
-from lintrans.results import Result
-from lintrans.store import FORMAT_NUMBER, check_output, load, replacing, save
+from lintrans import registry
+from lintrans.sweeps import store
+from lintrans.sweeps.results import Result
+from lintrans.sweeps.store import FORMAT_NUMBER, check_output, load, replacing, save
 
 MU = np.linspace(0.5, 2.1, 9)
 SMALL = {"n_transient": 128, "n_steps": 128}
@@ -106,7 +107,7 @@ def test_round_trip(name, tmp_path):
 
 
 def test_every_kind_is_among_them():
-    assert {made(name).kind for name in MAKERS} == set(Result.kinds)
+    assert {made(name).kind for name in MAKERS} == set(registry.kinds())
 
 
 def test_derived_quantities_come_back(tmp_path):
@@ -226,7 +227,7 @@ def test_a_killed_process_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "x.h5"
     path.write_bytes(b"old")
     code = (
-        "import os, sys, lintrans as lt\nfrom lintrans import store\n"
+        "import os, sys, lintrans as lt\nfrom lintrans.sweeps import store\n"
         "store._dataset = lambda file, variable, **_: (file.create_dataset('mu', data=[1.0]), os._exit(9))\n"
         "lt.save(lt.orbit(1.0, 1.0, 1.0, n_steps=3), sys.argv[1], force=True)"
     )

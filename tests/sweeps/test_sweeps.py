@@ -9,20 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from problems import stopped_after
 
 import lintrans as lt
-from lintrans import journal, normal_form, store, sweeps
 from lintrans.cli import main
-from lintrans.executors import Threads
-from lintrans.exponents import lyapunov_sweep
-from lintrans.journal import Journal, journal_path
-from lintrans.orbits import bifurcation_sweep
-from lintrans.phase import phase_sweep
 from lintrans.plotting import plot
+from lintrans.sweeps import grid as sweeps
+from lintrans.sweeps import journal, store
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.journal import Journal, journal_path
+from lintrans.two_factor import normal_form
+from lintrans.two_factor.exponents import lyapunov_sweep
+from lintrans.two_factor.orbits import bifurcation_sweep
+from lintrans.two_factor.phase import phase_sweep
 
 COUNTS = {"n_transient": 256, "n_steps": 256}
 START = (  # shells may have turned Ctrl-C off
@@ -109,7 +112,8 @@ def test_starts_are_those_the_evidence_began_from():
 def test_memory_does_not_grow_with_the_grid(tmp_path):
     """Two million cells more cost two megabytes of file, and no memory but that of a few tiles."""
     code = (
-        "import sys, resource, numpy as np\nfrom lintrans import store, phase\n"
+        "import sys, resource, numpy as np\n"
+        "from lintrans.sweeps import store\nfrom lintrans.two_factor import phase\n"
         "sweep = phase.phase_sweep(np.linspace(0.1, 3, int(sys.argv[1])), scales=np.linspace(1, 3, 1000),\n"
         "    n_transient=1, n_steps=1, max_period=1, verdicts_only=True)\n"
         "store.run_to_file(sweep, sys.argv[2])\n"
@@ -183,7 +187,7 @@ def test_a_result_that_appears_meanwhile_is_kept(tmp_path, tiny_tiles):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"lintrans sweep 1\n", b"\x89HDF\r\n\x1a\n" * 40, b"lintrans sweep 1\n" * 40]
+    "content", [b"", b"lintrans sweep 2\n", b"\x89HDF\r\n\x1a\n" * 40, b"lintrans sweep 2\n" * 40]
 )
 def test_foreign_files_are_no_sweeps(tmp_path, content):
     journal_path(tmp_path / "x.h5").write_bytes(content)
@@ -192,9 +196,23 @@ def test_foreign_files_are_no_sweeps(tmp_path, content):
     assert journal_path(tmp_path / "x.h5").read_bytes() == content
 
 
+def test_a_sweep_of_an_older_layout_is_refused_in_one_line_and_kept(tmp_path, monkeypatch, capsys):
+    """The file was begun before the package was put into folders, and stopped at 40 %."""
+    monkeypatch.chdir(tmp_path)
+    old = (Path(__file__).parents[1] / "golden" / "unfinished.h5.sweep").read_bytes()
+    Path("x.h5.sweep").write_bytes(old)
+    for words in (["resume", "x.h5"], ["phase-diagram", "--mu", "0.1:1:9", "--output", "x.h5", "--quiet"]):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "x.h5.sweep" in said
+        assert [path.name for path in tmp_path.iterdir()] == ["x.h5.sweep"]
+        assert Path("x.h5.sweep").read_bytes() == old
+    assert main(["resume", "x.h5"]) == 2 and "of another" in capsys.readouterr().err
+
+
 def test_other_versions_are_refused(tmp_path, tiny_tiles, monkeypatch):
     stopped_after(2, small("phase"), tmp_path / "x.h5")
-    monkeypatch.setattr(journal, "versions", lambda: {"numpy": "9.9"})
+    monkeypatch.setattr(journal, "versions", lambda packages: {"numpy": "9.9"})
     kept = journal_path(tmp_path / "x.h5").read_bytes()
     with pytest.raises(lt.InputError, match="versions"):
         store.resume(tmp_path / "x.h5")
@@ -224,14 +242,15 @@ def test_a_full_disk_loses_nothing(tmp_path, tiny_tiles):
     """A limit on the size of files stands for it: writing fails in the middle of a record."""
     whole = store.run_to_file(small("phase"), tmp_path / "whole.h5")
     code = (
-        "import resource, signal, sys; from lintrans import executors, store, sweeps\n"
-        "sys.path.insert(0, sys.argv[2])\n"
+        "import resource, signal, sys; from lintrans.sweeps import executors, store, grid as sweeps\n"
+        "sys.path[:0] = sys.argv[2:]\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "sweeps.CELLS_PER_TILE = 64; from test_sweeps import small\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
         "store.run_to_file(small('phase'), sys.argv[1], executor=executors.Threads(1))"
     )
-    words = [sys.executable, "-c", code, tmp_path / "x.h5", os.path.dirname(__file__)]  # noqa: PTH120
+    here = Path(__file__).parent
+    words = [sys.executable, "-c", code, tmp_path / "x.h5", here, here.parent]
     failed = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert failed.returncode == 1 and "lintrans resume" in failed.stderr
     with_some = Journal.open(tmp_path / "x.h5")

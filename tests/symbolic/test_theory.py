@@ -8,7 +8,7 @@ import sympy as sp
 
 from lintrans.symbolic import claims as registry
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "theory").glob("*.py"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "theory").glob("*.py"))
 FAMILY_OF = {
     "01_reduction": "reduction",
     "02_modes": "modes",

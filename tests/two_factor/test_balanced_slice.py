@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from lintrans.balanced_slice import landmarks
 from lintrans.symbolic import landmarks as derived
 from lintrans.symbolic.symbols import x
+from lintrans.two_factor.balanced_slice import landmarks
 
 FEIGENBAUM = 4.669201609102990  # M. Feigenbaum (1978), J. Stat. Phys. 19, 25
 

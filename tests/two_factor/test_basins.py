@@ -8,10 +8,12 @@ import pytest
 from problems import stopped_after
 
 import lintrans as lt
-from lintrans import basins, kernels, normal_form, store, sweeps
 from lintrans.cli import main
 from lintrans.errors import InputError
-from lintrans.regimes import Regime, classify, gather_evidence
+from lintrans.sweeps import grid as sweeps
+from lintrans.sweeps import store
+from lintrans.two_factor import basins, kernels, normal_form
+from lintrans.two_factor.regimes import Regime, classify, gather_evidence
 
 AXIS = np.arange(-48, 49) / 16  # -3 to 3, and exactly symmetric
 

@@ -10,8 +10,8 @@ import pytest
 from problems import check_refused
 
 import lintrans as lt
-from lintrans.continuation import EventKind, cycle_points, follow_cycles
-from lintrans.cycles import Place, find_cycles
+from lintrans.two_factor.continuation import EventKind, cycle_points, follow_cycles
+from lintrans.two_factor.cycles import Place, find_cycles
 
 EPS = np.finfo(float).eps
 KINDS = {"saddle_node": "fold", "superstable": "superstable", "doubling": "flip"}

@@ -12,11 +12,11 @@ from controls import check_every_claim_has_one, check_fails_by_its_remainder
 from problems import check_refused
 
 import lintrans as lt
-from lintrans import kernels, normal_form
-from lintrans.cycles import MAX_PERIOD, Place, expected_counts, find_cycles
 from lintrans.symbolic import cycles, modes
 from lintrans.symbolic import slice as balanced
 from lintrans.symbolic.symbols import mu as mu_symbol
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.cycles import MAX_PERIOD, Place, expected_counts, find_cycles
 
 EPS = np.finfo(float).eps
 MUS = (0.05, 0.7, 1.0, 1.1, 1.3, 1.5, 1.7, 1.9, 1.99, 2.0, 2.5)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans import kernels, normal_form, sweeps
-from lintrans.phase import PhaseDiagram
 from lintrans.plotting import plot
-from lintrans.regimes import Evidence, Regime, gather_evidence
+from lintrans.sweeps import grid as sweeps
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.phase import PhaseDiagram
+from lintrans.two_factor.regimes import Evidence, Regime, gather_evidence
 
 SMALL = {"n_transient": 128, "n_steps": 128}
 SWEEPS = {

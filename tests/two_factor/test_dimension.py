@@ -7,9 +7,9 @@ import pytest
 from problems import check_refused
 
 import lintrans as lt
-from lintrans import dimension
-from lintrans.dimension import boundary_dimension
-from lintrans.variants import Variant
+from lintrans.two_factor import dimension
+from lintrans.two_factor.dimension import boundary_dimension
+from lintrans.two_factor.variants import Variant
 
 QUICK = {"finest": 9, "n_events": 2000}
 

@@ -12,9 +12,9 @@ import math
 import numpy as np
 import pytest
 
-from lintrans import invariant_ellipse, normal_form
 from lintrans.errors import InputError
 from lintrans.symbolic import transverse
+from lintrans.two_factor import invariant_ellipse, normal_form
 
 MUS = (0.01, 0.3, 1.0, 1.5, 1.99)
 N = 400_000

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from lintrans import kernels, normal_form
 from lintrans.symbolic import modes
 from lintrans.symbolic.symbols import a, b, mu
+from lintrans.two_factor import kernels, normal_form
 
 EPS = np.finfo(np.float64).eps
 step = kernels.step.py_func

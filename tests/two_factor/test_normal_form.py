@@ -8,9 +8,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lintrans import kernels, normal_form
 from lintrans.symbolic import modes
 from lintrans.symbolic.symbols import a, b, mu, u, v
+from lintrans.two_factor import kernels, normal_form
 
 SLOPE, DETERMINANT = kernels.slope.py_func, kernels.determinant.py_func
 points = st.tuples(st.floats(0.05, 1.95), st.floats(-1.5, 1.5), st.floats(-1.2, 1.2))

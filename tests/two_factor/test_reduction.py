@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lintrans as lt
-from lintrans.reduction import Mode, iterate_unnormalized, reduce
+from lintrans.two_factor.reduction import Mode, iterate_unnormalized, reduce
 
 EPS = np.finfo(np.float64).eps
 

@@ -10,13 +10,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lintrans import kernels, normal_form
-from lintrans.balanced_slice import landmarks
 from lintrans.errors import InputError
-from lintrans.orbits import bifurcation_diagram, orbit
-from lintrans.phase import phase_diagram
-from lintrans.regimes import Regime, Verdict, classify, gather_evidence, regime
 from lintrans.symbolic import landmarks as derived
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.orbits import bifurcation_diagram, orbit
+from lintrans.two_factor.phase import phase_diagram
+from lintrans.two_factor.regimes import Regime, Verdict, classify, gather_evidence, regime
 
 MU = {name: mark.mu for name, mark in landmarks().items()}
 NEAR = 1e-3  # of a landmark, where "unresolved" is allowed

@@ -10,12 +10,12 @@ import pytest
 from problems import check_refused
 
 import lintrans as lt
-from lintrans import kernels, normal_form
-from lintrans.balanced_slice import landmarks
 from lintrans.cli import main
-from lintrans.densities import invariant_density
-from lintrans.invariant_ellipse import ellipse_point, transverse_exponent
-from lintrans.spectra import orbit_exponents
+from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.densities import invariant_density
+from lintrans.two_factor.invariant_ellipse import ellipse_point, transverse_exponent
+from lintrans.two_factor.spectra import orbit_exponents
 
 CASES = {
     "converging": (0.6, 0.4, 0.9),

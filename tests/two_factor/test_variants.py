@@ -9,11 +9,12 @@ import pytest
 from problems import PROMPTS, check_refused, stopped_after
 
 import lintrans as lt
-from lintrans import kernels, normal_form, store, variants
 from lintrans.cli import main
-from lintrans.reduction import Mode
-from lintrans.regimes import Regime
-from lintrans.variants import Variant
+from lintrans.sweeps import store
+from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.reduction import Mode
+from lintrans.two_factor.regimes import Regime
+from lintrans.two_factor.variants import Variant
 
 EPS = np.finfo(float).eps
 PROMPT = PROMPTS["diabetes"]
@@ -73,7 +74,7 @@ def test_the_comparison_notices_wrong_options(name, wrong):
 
 
 def reference(mu, u, v, variant, n_steps):
-    """The formula in the head of `lintrans.variants`, in factors and not in modes."""
+    """The formula in the head of `lintrans.two_factor.variants`, in factors and not in modes."""
     last_u, last_v = u, v
     for n in range(n_steps):
         s = mu * variant.schedule[min(n, len(variant.schedule) - 1)]

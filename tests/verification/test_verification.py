@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import lintrans as lt
-from lintrans import verification
-from lintrans.reduction import Mode
+from lintrans.two_factor.reduction import Mode
+from lintrans.verification import full_batch as verification
 
-LONGLEY = Path(__file__).parent / "data" / "longley.csv"
+LONGLEY = Path(__file__).parents[1] / "data" / "longley.csv"
 # mu and balance of one case per regime; u, v are the start of training.
 CASES = {
     "monotone": (0.5, 0.5, 0.3),

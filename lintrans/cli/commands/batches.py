@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, progress, table
-from lintrans.cli.app import app
-from lintrans.cli.batch_options import Batches, Prompts, Task
-from lintrans.cli.options import Files, Json, Weights, Workers, grouped
+from lintrans.cli.commands.batch_options import Batches, Prompts, Task
+from lintrans.cli.commands.problem import Weights, context
+from lintrans.cli.kit import outputs, ranges
+from lintrans.cli.kit.answers import emit_json, progress, table
+from lintrans.cli.kit.options import Files, Json, Workers, command_group, grouped
 
 if TYPE_CHECKING:
-    from lintrans.minibatch import EscapeTimes, Limit, RiskMap
+    from lintrans.counting import Limit
+    from lintrans.minibatch import EscapeTimes, RiskMap
 
+app = command_group()
 TRAINED_STEP_SIZES, TRAININGS, TRAJECTORIES = 25, 200, 1000  # of a map by default, and of its cells
 EVENTS = {"left": "leaves the safe region", "diverged": "diverges"}
 
@@ -56,10 +58,10 @@ def minibatch(
     Safe is the ellipse that full-batch training never leaves. Risks are measured, with 95 % intervals: where
     prompts share a mode on its random map, where not on trainings of the transformer itself.
     """
+    from lintrans.counting.limits import check_risk
     from lintrans.errors import InputError, count
     from lintrans.minibatch import risk_sweep, trained_risk_sweep
     from lintrans.minibatch.escapes import check_event
-    from lintrans.minibatch.limits import check_risk
 
     check_risk(risk)
     check_event(event)
@@ -80,7 +82,7 @@ def minibatch(
         else risk_sweep(task.population, etas, sizes, *task.start, n_trajectories=n, **batches.drawn())
     )
     result: RiskMap = outputs.run(
-        sweep, files, prompts, weights, workers.start(), label="risk map", json=json
+        sweep, files, context(prompts, weights), workers.start(), label="risk map", json=json
     )
     quiet = files.quiet or json
     found = _Answer(task, batches, result, risk, event, 10 * n, quiet=quiet)
@@ -131,7 +133,7 @@ def escapes(
         if task.trained
         else escape_sweep(task.population, mu, *task.start, n_trajectories=n_trajectories, **drawn)
     )
-    result = outputs.run(sweep, files, prompts, weights, workers.start(), label="escapes", json=json)
+    result = outputs.run(sweep, files, context(prompts, weights), workers.start(), label="escapes", json=json)
     written = {"output": str(files.output)} | outputs.draw(result, files)
     answer = {**found, "answered_by": "trainings" if task.trained else "mode", "mu": mu}
     answer |= {"risk": result.summary()}
@@ -209,12 +211,12 @@ def _axes(
     from lintrans.minibatch.risk import default_batch_sizes, default_step_sizes
 
     if step_sizes:
-        etas = options.parse_positive_range("--step-sizes", step_sizes)
+        etas = ranges.parse_positive_range("--step-sizes", step_sizes)
     else:
         n = {"n": TRAINED_STEP_SIZES} if task.trained else {}
         etas = default_step_sizes(task.critical_step_size(batches.n_steps), **n)
     if batch_sizes:
-        sizes = [count("--batch-sizes", options.whole(part)) for part in batch_sizes.split(",")]
+        sizes = [count("--batch-sizes", ranges.whole(part)) for part in batch_sizes.split(",")]
     else:
         sizes = default_batch_sizes(task.population)
     asked = [] if step_size is None else [positive("--step-size", step_size)]
@@ -225,7 +227,7 @@ def _verify(
     task: Task, step_size: float, batches: Batches, n_trainings: int, *, quiet: bool
 ) -> dict[str, Any]:
     """Train the transformer by its definition on the batches of the first trajectories."""
-    from lintrans.minibatch import trained_risk
+    from lintrans.verification import trained_risk
 
     with progress("training", quiet=quiet, unit="trainings") as report:
         found = trained_risk(

@@ -1,4 +1,4 @@
-"""Commands about a result file: what it holds, its figure again."""
+"""Commands about a result file: what it holds, its figure again, going on with one that is unfinished."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from lintrans.cli import outputs
-from lintrans.cli.answers import emit_json, say, say_items
-from lintrans.cli.app import app
-from lintrans.cli.options import Json
+from lintrans import registry
+from lintrans.cli.kit import outputs
+from lintrans.cli.kit.answers import emit_json, progress, say, say_items
+from lintrans.cli.kit.options import Files, Json, Workers, command_group, grouped
 
-VARIABLES = (
-    "Of a bifurcation diagram: uv, a or loss; of a basin map: regime, steps, sharpness or branch; "
-    "of branches of cycles: uv or a; of a map of risks: left or diverged."
+app = command_group()
+VARIABLES = "What to show, where a figure has a choice.  " + "; ".join(
+    f"{name.replace('_', ' ')}: {', '.join(kind.variables)}"
+    for name, kind in registry.kinds().items()
+    if kind.variables
 )
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 file written by lintrans.")]
 
@@ -27,9 +29,9 @@ def show(
 ) -> None:
     """Print what a result file holds: settings, versions, what was found."""
     from lintrans.errors import InputError
-    from lintrans.phase import PhaseDiagram
-    from lintrans.regimes import Regime
-    from lintrans.store import load
+    from lintrans.sweeps.store import load
+    from lintrans.two_factor.phase import PhaseDiagram
+    from lintrans.two_factor.regimes import Regime
 
     wanted = Regime.from_label(regime) if regime else None
     result = load(file)
@@ -63,7 +65,7 @@ def plot(
 ) -> None:
     """Draw a result file again."""
     from lintrans import plotting
-    from lintrans.store import check_output, load
+    from lintrans.sweeps.store import check_output, load
 
     result = load(file)
     target = output or file.with_suffix(".png")
@@ -76,3 +78,25 @@ def plot(
         emit_json({"kind": result.kind, "figure": str(target)})
     else:
         say(f"figure {target}")
+
+
+@app.command()
+@grouped
+def resume(
+    file: Annotated[Path, typer.Argument(help="Result file of the unfinished sweep.")],
+    workers: Workers,
+    figure: Annotated[
+        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a sweep that was stopped or killed, or that ran out of disk."""
+    from lintrans.sweeps.store import load, resume
+
+    outputs.check(Files(None, figure, force, quiet))
+    with progress("resume", quiet=quiet or json) as report:
+        output = resume(file, force=force, executor=workers.start(), progress=report)
+    drawn = figure or (None if json else output.with_suffix(".png"))
+    outputs.answer(load(output), Files(output, drawn, force, quiet), json=json)

@@ -7,20 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, say, table
-from lintrans.cli.app import app
-from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Variation, Weights, grouped
+from lintrans.cli.commands.problem import Problem, Step, Variation, Weights, context, normal_form
+from lintrans.cli.kit import outputs, ranges
+from lintrans.cli.kit.answers import emit_json, say, table
+from lintrans.cli.kit.options import Files, Json, NSteps, command_group, grouped
+
+app = command_group()
 
 
 @app.command()
 @grouped
 def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -> None:
     """Reduce training on a prompt to its effective step size mu; the regime now and the critical rates."""
-    from lintrans.reduction import critical_step_sizes
-    from lintrans.regimes import regime
+    from lintrans.two_factor.reduction import critical_step_sizes
+    from lintrans.two_factor.regimes import regime
 
-    prompt, _, nf = options.normal_form(problem, weights, step)
+    prompt, _, nf = normal_form(problem, weights, step)
     verdict = regime(nf.mu, nf.u, nf.v)
     rates = critical_step_sizes(prompt)
     if json:
@@ -50,8 +52,8 @@ def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -
 @grouped
 def thresholds(problem: Problem, weights: Weights, json: Json = False) -> None:
     """List the learning rate at every landmark, and where training from the given start breaks."""
-    from lintrans.normal_form import critical_mu
-    from lintrans.reduction import Mode, critical_step_sizes
+    from lintrans.two_factor.normal_form import critical_mu
+    from lintrans.two_factor.reduction import Mode, critical_step_sizes
 
     prompt = problem.prompt()
     mode, rates = Mode.of(prompt), critical_step_sizes(prompt)
@@ -87,14 +89,14 @@ def orbit(
     json: Json = False,
 ) -> None:
     """Follow one training run as the map sees it."""
-    from lintrans.orbits import orbit
-    from lintrans.regimes import regime
+    from lintrans.two_factor.orbits import orbit
+    from lintrans.two_factor.regimes import regime
 
     mu, u, v = _start("orbit", problem, step, weights, start)
     outputs.check(files)
     variant = variation.resolve(problem)
     result = orbit(mu, u, v, n_steps=n_steps, variant=variant)
-    written = outputs.write(result, files, problem, weights)
+    written = outputs.write(result, files, context(problem, weights))
     verdict = regime(mu, u, v) if variant is None else None  # of the plain map
     if json:
         emit_json(
@@ -125,15 +127,15 @@ def _start(
     from lintrans.errors import InputError
 
     if not problem.is_absent():
-        nf = options.normal_form(problem, weights, step)[2]
-        return nf.mu, *(options.parse_start(start) if start else (nf.u, nf.v))
+        nf = normal_form(problem, weights, step)[2]
+        return nf.mu, *(ranges.parse_start(start) if start else (nf.u, nf.v))
     if not start or step.mu is None or step.step_size is not None:
         raise InputError(
             f"{command} needs DATA, or --mu and --start u,v and no --step-size, got "
             f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
             "as in --mu 1.5 --start 0.4,0.4"
         )
-    return step.mu, *options.parse_start(start)
+    return step.mu, *ranges.parse_start(start)
 
 
 @app.command()
@@ -150,12 +152,12 @@ def exponents(
     json: Json = False,
 ) -> None:
     """Measure all exponents of one orbit, by direction and as a spectrum, and how they scatter over time."""
-    from lintrans.spectra import orbit_exponents
+    from lintrans.two_factor.spectra import orbit_exponents
 
     mu, u, v = _start("exponents", problem, step, weights, start)
     outputs.check(files)
     result = orbit_exponents(mu, u, v, n_transient=n_transient, n_window=n_window, n_windows=n_windows)
-    written = outputs.write(result, files, problem, weights)
+    written = outputs.write(result, files, context(problem, weights))
     found = result.exponents()
     if json:
         windows = {name: getattr(result, name) for name in found}
@@ -186,9 +188,9 @@ def verify(
 
     Exits with 1 if a single step disagrees beyond rounding, or the two regimes contradict each other.
     """
-    from lintrans.verification import verify
+    from lintrans.verification.full_batch import verify
 
-    prompt, drawn, nf = options.normal_form(problem, weights, step)
+    prompt, drawn, nf = normal_form(problem, weights, step)
     outputs.check(files)
     result = verify(
         prompt,
@@ -198,7 +200,7 @@ def verify(
         n_steps=n_steps,
         tol=tol,
     )
-    written = outputs.write(result, files, problem, weights)
+    written = outputs.write(result, files, context(problem, weights))
     answer = {
         "mu": nf.mu,
         "step_size": nf.step_size,
@@ -219,7 +221,7 @@ def verify(
 
 
 def _landmark_rows(rates: dict[str, float]) -> list[tuple[str, ...]]:
-    from lintrans.balanced_slice import landmarks
+    from lintrans.two_factor.balanced_slice import landmarks
 
     marks = landmarks()
     return [

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from lintrans.cli import options, outputs
-from lintrans.cli.answers import emit_json, progress, say, table
-from lintrans.cli.app import app
-from lintrans.cli.options import Files, Json, NSteps, Problem, Step, Variation, grouped
+from lintrans.cli.commands.problem import Problem, Step, Variation, context
+from lintrans.cli.kit import outputs, ranges
+from lintrans.cli.kit.answers import emit_json, progress, say, table
+from lintrans.cli.kit.options import Files, Json, NSteps, command_group, grouped
 
+app = command_group()
 DIAGRAM = "0.5:2.02:77"
 CERTIFIED_PERIOD = 6
 
@@ -29,12 +30,12 @@ def cycles(
 
     On the balanced slice and on the invariant ellipse: there are no others but the minima.
     """
-    from lintrans.cycles import expected_counts, find_cycles
+    from lintrans.two_factor.cycles import expected_counts, find_cycles
 
     mu = step.effective(problem)
     outputs.check(files)
     found = find_cycles(mu, period)
-    written = outputs.write(found, files, problem)
+    written = outputs.write(found, files, context(problem))
     if json:
         emit_json(
             [
@@ -79,10 +80,10 @@ def continue_(
 
     Proofs, in ball arithmetic, need lintrans[certify] and know periods of the prediction up to 6.
     """
-    from lintrans.continuation import follow_cycles
     from lintrans.errors import InputError, require_extra
+    from lintrans.two_factor.continuation import follow_cycles
 
-    mus = options.parse_positive_range("--mu", mu)
+    mus = ranges.parse_positive_range("--mu", mu)
     if mus.size == 1:
         raise InputError(f"--mu must be a range start:stop:count, got {mu}; as in {DIAGRAM}")
     outputs.check(files)
@@ -95,7 +96,7 @@ def continue_(
     ]
     if certify:
         _certify(events)
-    written = outputs.write(result, files, Problem())
+    written = outputs.write(result, files, context(Problem()))
     if json:
         branches = [
             {"period": int(p), "period_uv": int(q)}
@@ -149,12 +150,12 @@ def density(
     json: Json = False,
 ) -> None:
     """Measure the invariant density of the residual, on the slice or on the ellipse."""
-    from lintrans.densities import invariant_density
+    from lintrans.two_factor.densities import invariant_density
 
     mu = step.effective(problem)
     outputs.check(files)
     result = invariant_density(mu, on_ellipse=on_ellipse, n_orbits=n_orbits, n_bins=n_bins, seed=seed)
-    written = outputs.write(result, files, problem)
+    written = outputs.write(result, files, context(problem))
     misfit = result.chi_square()
     if json:
         arrays = {v.name: v.values for v in result.variables()}
@@ -189,7 +190,7 @@ def dimension(
     With neither DATA nor --mu where arXiv 2509.25351 reports 1.249: label 0.5, step size 1, weight decay 0.2,
     that is --mu 0.5 --weight-decay 0.4, in units of the label. Without weight decay the boundary is smooth.
     """
-    from lintrans.dimension import HALF_WIDTH, PUBLISHED, boundary_dimension
+    from lintrans.two_factor.dimension import HALF_WIDTH, PUBLISHED, boundary_dimension
 
     mu, variant = PUBLISHED
     if problem.data is not None or step != Step() or variation != Variation():
@@ -207,7 +208,7 @@ def dimension(
             seed=seed,
             progress=report,
         )
-    written = outputs.write(result, files, problem)
+    written = outputs.write(result, files, context(problem))
     answer = result.summary()
     if json:
         scales = {

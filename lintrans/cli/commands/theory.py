@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lintrans.cli import options
-from lintrans.cli.answers import emit_json, progress, say, table
-from lintrans.cli.app import app
-from lintrans.cli.options import Json
+from lintrans.cli.kit import ranges
+from lintrans.cli.kit.answers import emit_json, progress, say, table
+from lintrans.cli.kit.options import Json, command_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lintrans.balanced_slice import Landmark
     from lintrans.symbolic.claims import Claim
+    from lintrans.two_factor.balanced_slice import Landmark
+
+
+app = command_group()
 
 
 @app.command()
@@ -32,7 +34,7 @@ def landmarks(
     Proofs need the extra lintrans[certify]; cycles of period 6 take half a minute.
     """
     if not digits and not max_period:
-        from lintrans.balanced_slice import landmarks
+        from lintrans.two_factor.balanced_slice import landmarks
 
         _landmarks(landmarks(), json=json)
         return
@@ -67,7 +69,7 @@ def ellipse(
     json: Json = False,
 ) -> None:
     """Print the invariant ellipse: its size, its exponents and its time averages, from closed forms."""
-    from lintrans.invariant_ellipse import ellipse
+    from lintrans.two_factor.invariant_ellipse import ellipse
 
     _answer(vars(ellipse(mu)), json=json)
 
@@ -82,9 +84,9 @@ def critical(
     Bounded: inside the invariant ellipse, under every schedule of step sizes below that mu too.
     Convergent: there, for almost every start, up to mu = 1.
     """
-    from lintrans.normal_form import critical_mu
+    from lintrans.two_factor.normal_form import critical_mu
 
-    bounded = float(critical_mu(*options.parse_start(start)))
+    bounded = float(critical_mu(*ranges.parse_start(start)))
     _answer({"mu_bounded": bounded, "mu_convergent": min(bounded, 1.0)}, json=json)
 
 

@@ -5,22 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lintrans.cli.answers import progress, say
-from lintrans.cli.options import Files, Weights
+from lintrans.cli.kit.answers import emit_json, progress, say, say_items, table
+from lintrans.cli.kit.options import Files
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    from lintrans.executors import Executor
-    from lintrans.results import Result
-    from lintrans.sweeps import Sweep
-
-    class Data(Protocol):
-        """A group of options that says where the data came from."""
-
-        def settings(self) -> dict[str, Any]:
-            """Return the options as plain values."""
-            ...
+    from lintrans.sweeps.executors import Executor
+    from lintrans.sweeps.grid import Sweep
+    from lintrans.sweeps.results import Result
 
 
 def sweep_files(files: Files, stem: str, *, json: bool) -> Files:
@@ -34,7 +25,7 @@ def sweep_files(files: Files, stem: str, *, json: bool) -> Files:
 
 def check(files: Files) -> None:
     """Check the names of both files, before any work is done."""
-    from lintrans.store import check_output
+    from lintrans.sweeps.store import check_output
 
     for path in (files.output, files.figure):
         if path is not None:
@@ -55,40 +46,45 @@ def check_differ(data: Path, figure: Path) -> None:
         raise InputError(f"result and figure must be two files, got {data} for both; end the result in .h5")
 
 
-def write(result: Result, files: Files, problem: Data, weights: Weights | None = None) -> dict[str, str]:
-    """Save and draw what was asked for; returns the names of the files."""
+def write(result: Result, files: Files, context: dict[str, Any]) -> dict[str, str]:
+    """Save and draw what was asked for, with the settings ``context``; returns the names of the files."""
     from dataclasses import replace
 
-    from lintrans.store import save
+    from lintrans.sweeps.store import save
 
     written = {}
     if files.output is not None:
-        settings = {**result.settings, **_context(problem, weights)}
-        save(replace(result, settings=settings), files.output, force=files.force)
+        save(replace(result, settings=result.settings | context), files.output, force=files.force)
         written["output"] = str(files.output)
     return written | draw(result, files)
 
 
 def run(
-    sweep: Sweep,
-    files: Files,
-    problem: Data,
-    weights: Weights | None,
-    executor: Executor,
-    *,
-    label: str,
-    json: bool,
+    sweep: Sweep, files: Files, context: dict[str, Any], executor: Executor, *, label: str, json: bool
 ) -> Any:
     """Compute a sweep into its result file, showing progress; returns the result, read back from it."""
-    from lintrans.store import load, run_to_file
+    from lintrans.sweeps.store import load, run_to_file
 
     assert files.output is not None  # `sweep_files` has filled it in
     with progress(label, quiet=files.quiet or json, steps_per_cell=sweep.steps_per_cell) as report:
-        context = _context(problem, weights)
         run_to_file(
             sweep, files.output, context=context, force=files.force, executor=executor, progress=report
         )
     return load(files.output)
+
+
+def answer(result: Result, files: Files, *, json: bool) -> None:
+    """Draw the result of a sweep, and say or print what it holds and what was written."""
+    written = {"output": str(files.output), **draw(result, files)}
+    if json:
+        emit_json({**result.answer(), **written})
+    elif not files.quiet:
+        lines = result.lines()
+        if lines:
+            table(lines)
+        else:
+            say_items(result.summary())
+        say_written(written)
 
 
 def draw(result: Result, files: Files) -> dict[str, str]:
@@ -99,14 +95,6 @@ def draw(result: Result, files: Files) -> dict[str, str]:
 
     save_figure(plot(result), files.figure, force=files.force)
     return {"figure": str(files.figure)}
-
-
-def _context(problem: Data, weights: Weights | None) -> dict[str, Any]:
-    """Settings that say where mu and the start came from."""
-    source = problem.settings()
-    if source and weights is not None:
-        source["weights"] = vars(weights)
-    return {"problem": source} if source else {}
 
 
 def say_written(written: dict[str, str]) -> None:

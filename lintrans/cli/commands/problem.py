@@ -1,35 +1,24 @@
-"""Options shared by commands, each defined once, and how their texts become values.
-
-A command takes a group as one argument; `grouped` unfolds it into its options. Heavy imports wait
-until a method runs.
-"""
+"""Options of the commands on one prompt: the prompt, its weights, the learning rate, the axis of a sweep."""
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from lintrans.cli.kit.ranges import parse_positive_range, parse_schedule, parse_slice, parse_start
+
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from lintrans.attention.transformer import TwoFactorWeights
+    from lintrans.prompts.prompt import Prompt
+    from lintrans.two_factor.reduction import Mode, NormalForm
+    from lintrans.two_factor.variants import Variant
 
-    from lintrans.executors import Executor
-    from lintrans.prompt import Prompt
-    from lintrans.reduction import Mode, NormalForm
-    from lintrans.transformer import TwoFactorWeights
-    from lintrans.variants import Variant
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 DECAY = "Weight decay lambda; without DATA in units of h |y_q|: a step then takes mu times this."
 ALL_MUS = "0.002:2.2:1100"
-MAX_RANGE = 10**7
-NSteps = Annotated[int, typer.Option("--n-steps", help="Gradient descent steps.")]
 DataArgument = typer.Argument(help="CSV or NPZ file with the regression problem.", show_default=False)
 
 
@@ -46,9 +35,13 @@ class Problem:
     center: Annotated[bool, typer.Option("--center", help="Subtract the mean label of the context.")] = False
 
     def prompt(self) -> Prompt:
-        """Read the prompt from its file."""
+        """Return the prompt of the file, which is read once."""
+        return self._prompt
+
+    @functools.cached_property
+    def _prompt(self) -> Prompt:
         from lintrans.errors import InputError
-        from lintrans.prompt import Prompt
+        from lintrans.prompts.prompt import Prompt
 
         if self.data is None:
             raise InputError("DATA must be given, got none; name a CSV or NPZ file first")
@@ -86,7 +79,7 @@ class Problem:
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values, to be kept in result files."""
-        return {} if self.data is None else {**vars(self), "data": self.data.name}
+        return {} if self.data is None else {**_plain(self), "data": self.data.name}
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class Weights:
 
     def draw(self, d: int) -> TwoFactorWeights:
         """Return the initial weights for d features."""
-        from lintrans.transformer import initial_weights
+        from lintrans.attention.transformer import initial_weights
 
         return initial_weights(d, value=self.value, scale=self.scale, seed=self.seed)
 
@@ -114,7 +107,7 @@ class Step:
     def effective(self, problem: Problem) -> float:
         """Return mu, from the learning rate for a prompt if there is one."""
         from lintrans.errors import InputError, positive
-        from lintrans.reduction import Mode
+        from lintrans.two_factor.reduction import Mode
 
         if not problem.is_absent():
             mode = Mode.of(problem.prompt())
@@ -152,8 +145,8 @@ class Variation:
 
     def resolve(self, problem: Problem) -> Variant | None:
         """Return the variant for a prompt, or in normal form; None for plain gradient descent."""
-        from lintrans.reduction import Mode
-        from lintrans.variants import Variant, checked
+        from lintrans.two_factor.reduction import Mode
+        from lintrans.two_factor.variants import Variant, checked
 
         relative = parse_schedule(self.schedule)
         schedule = (1.0,) if relative is None else tuple(relative.tolist())
@@ -172,7 +165,7 @@ class Axis:
     def resolve(self, problem: Problem, weights: Weights) -> dict[str, Any]:
         """Return the arguments mus, start and unit_step_size of a sweep."""
         from lintrans.errors import InputError
-        from lintrans.reduction import Mode
+        from lintrans.two_factor.reduction import Mode
 
         start = parse_start(self.start) if self.start else None
         if self.step_size and self.mu:
@@ -201,157 +194,31 @@ class Axis:
         return {"mus": mus, "start": start, "unit_step_size": unit}
 
 
-@dataclass(frozen=True)
-class Workers:
-    """Who computes the tiles of a sweep."""
+class Data(Protocol):
+    """A group of options that says where the data came from."""
 
-    executor: Annotated[str, typer.Option(help="Where to compute: threads, or dask.")] = "threads"
-    scheduler: Annotated[
-        str, typer.Option(help="Dask scheduler, as tcp://host:8786.  [default: start one here]")
-    ] = ""
-    n_workers: Annotated[
-        int | None,
-        typer.Option(help="Threads, or Dask processes, to start.  [default: all cores]", show_default=False),
-    ] = None
-
-    def start(self) -> Executor:
-        """Return the executor; a cluster is started once there is work."""
-        from lintrans.errors import InputError
-        from lintrans.executors import Dask, Threads
-
-        if self.executor == "dask":
-            return Dask(self.scheduler or None, n_workers=self.n_workers)
-        if self.executor != "threads":
-            raise InputError(f"--executor must be threads or dask, got {self.executor!r}; choose one")
-        if self.scheduler:
-            raise InputError(
-                f"--scheduler needs --executor dask, got {self.scheduler!r} without it; add --executor dask"
-            )
-        return Threads(self.n_workers)
+    def settings(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        ...
 
 
-@dataclass(frozen=True)
-class Files:
-    """Where results go."""
-
-    output: Annotated[Path | None, typer.Option(help="HDF5 file to write.", show_default=False)] = None
-    figure: Annotated[
-        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False
+def context(problem: Data, weights: Weights | None = None) -> dict[str, Any]:
+    """Return settings of a result that say where mu and the start came from."""
+    source = problem.settings()
+    if source and weights is not None:
+        source["weights"] = _plain(weights)
+    return {"problem": source} if source else {}
 
 
-def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Unfold every dataclass argument of a command into its fields, as options of their own."""
-    groups: dict[str, Any] = {}
-    parameters = []
-    hints = get_type_hints(command, include_extras=True)
-    for name, parameter in inspect.signature(command).parameters.items():
-        group = hints[name]
-        if not is_dataclass(group):
-            parameters.append(parameter.replace(annotation=group, kind=parameter.KEYWORD_ONLY))
-            continue
-        groups[name] = group
-        field_hints = get_type_hints(group, include_extras=True)
-        parameters += [
-            inspect.Parameter(
-                f.name, parameter.KEYWORD_ONLY, default=f.default, annotation=field_hints[f.name]
-            )
-            for f in fields(group)
-        ]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> Any:
-        built = {
-            name: group(**{f.name: given.pop(f.name) for f in fields(group)})
-            for name, group in groups.items()
-        }
-        return command(**built, **given)
-
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    return run
-
-
-def parse_range(name: str, text: str) -> NDArray[np.float64]:
-    """``start:stop:count`` (both ends included) upwards, or one number."""
-    from lintrans.errors import InputError
-
-    values = parse_ramp(name, text)
-    parts = text.split(":")
-    if values.size > 1 and values[0] == values[-1]:
-        raise InputError(f"{name} must have two different ends, got {text}; write {parts[0]} for one value")
-    if values[0] > values[-1]:
-        raise InputError(f"{name} must run upwards, got {text}; write {parts[1]}:{parts[0]}:{parts[2]}")
-    return values
-
-
-def parse_ramp(name: str, text: str) -> NDArray[np.float64]:
-    """``start:stop:count`` (both ends included) in any direction, or one number."""
-    import numpy as np
-
-    from lintrans.errors import InputError, count, finite
-
-    parts = text.split(":")
-    if len(parts) == 1:
-        return np.array([finite(name, text)])
-    if len(parts) != 3:
-        raise InputError(f"{name} must be start:stop:count or a number, got {text!r}; as in 0.01:2.2:800")
-    start, stop = finite(f"{name} start", parts[0]), finite(f"{name} stop", parts[1])
-    return np.linspace(start, stop, count(f"{name} count", whole(parts[2]), minimum=2, maximum=MAX_RANGE))
-
-
-def parse_schedule(text: str) -> NDArray[np.float64] | None:
-    """Relative step sizes: numbers and ramps ``start:stop:count``, by commas; None for an empty text."""
-    import numpy as np
-
-    return np.concatenate([parse_ramp("--schedule", part) for part in text.split(",")]) if text else None
-
-
-def parse_positive_range(name: str, text: str) -> NDArray[np.float64]:
-    """Like `parse_range`, and above 0."""
-    from lintrans.errors import positive
-
-    values = parse_range(name, text)
-    positive(name if values.size == 1 else f"{name} start", values[0])
-    return values
-
-
-def parse_start(text: str) -> tuple[float, float]:
-    """``u,v``."""
-    from lintrans.errors import InputError, finite
-
-    parts = text.split(",")
-    if len(parts) != 2:
-        raise InputError(f"--start must be two numbers u,v, got {text!r}; as in 0.4,0.4")
-    return finite("--start u", parts[0]), finite("--start v", parts[1])
-
-
-def parse_slice(name: str, text: str) -> slice:
-    """``start:stop`` of rows."""
-    from lintrans.errors import InputError, count
-
-    parts = text.split(":")
-    if len(parts) != 2:
-        raise InputError(f"{name} must be start:stop, got {text!r}; as in 0:64")
-    start, stop = (count(f"{name} row", whole(part), minimum=0) for part in parts)
-    return slice(start, stop)
-
-
-def whole(text: str) -> int | str:
-    """Return the integer a text spells, or the text for the check that will refuse it."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
+def _plain(group: Any) -> dict[str, Any]:
+    return {f.name: getattr(group, f.name) for f in fields(group)}
 
 
 def normal_form(
     problem: Problem, weights: Weights, step: Step
 ) -> tuple[Prompt, TwoFactorWeights, NormalForm]:
     """Prompt, initial weights and their normal form, from three groups of options."""
-    from lintrans.reduction import Mode, reduce
+    from lintrans.two_factor.reduction import Mode, reduce
 
     prompt = problem.prompt()
     drawn = weights.draw(prompt.d)

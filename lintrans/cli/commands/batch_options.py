@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lintrans.cli import options
-from lintrans.cli.options import NSteps, Weights
+from lintrans.cli.commands.problem import Weights
+from lintrans.cli.kit.options import NSteps
+from lintrans.cli.kit.ranges import parse_schedule
 
 if TYPE_CHECKING:
+    from lintrans.attention.transformer import TwoFactorWeights
     from lintrans.minibatch import Population
-    from lintrans.prompt import Prompt
-    from lintrans.transformer import TwoFactorWeights
+    from lintrans.prompts.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Prompts:
         import numpy as np
 
         from lintrans.errors import InputError
-        from lintrans.minibatch import Population, prompts_from_csv
-        from lintrans.readers import naming_file, read_npz
+        from lintrans.minibatch import Population
+        from lintrans.prompts import prompts_from_csv
+        from lintrans.prompts.readers import naming_file, read_npz
 
         if self.data.suffix.lower() == ".npz":
             with naming_file(self.data) as file:
@@ -96,7 +98,7 @@ class Batches:
             "sampling": self.sampling,
             "n_steps": self.n_steps,
             "seed": self.batch_seed,
-            "schedule": options.parse_schedule(self.schedule),
+            "schedule": parse_schedule(self.schedule),
         }
 
 

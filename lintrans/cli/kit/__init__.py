@@ -1,0 +1,1 @@
+"""What commands are made of: groups of options, ranges, files, answers. No science."""

@@ -1,0 +1,7 @@
+"""Training of all weights P and K, in the eigenbasis of the prompt's second moments."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

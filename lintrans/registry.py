@@ -1,0 +1,199 @@
+"""What the package holds, by name: kinds of results with their sweeps and figures, and the commands.
+
+Every subject, a folder of the package, is entered here once, as strings: nothing is imported before it is
+needed. Result files, figures and the command line look up what they meet; none of them knows a subject.
+
+To add a subject, write its folder and one entry of `SUBJECTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of result; places are written ``module:name``.
+
+    Attributes
+    ----------
+    result : str
+        Its class.
+    figure : str
+        The function that draws it; "" if none does.
+    variables : tuple of str
+        What the figure can show instead of its default.
+    sweeps : tuple of str
+        Sweeps that give it.
+    """
+
+    result: str
+    figure: str = ""
+    variables: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+
+
+class Group(NamedTuple):
+    """Commands that stand together in the help.
+
+    Attributes
+    ----------
+    title : str
+        What they are about.
+    module : str
+        Defines them, on a ``typer.Typer`` called ``app``.
+    commands : tuple of str
+        Their names, in the order of the help.
+    """
+
+    title: str
+    module: str
+    commands: tuple[str, ...]
+
+
+class Subject(NamedTuple):
+    """A folder of the package.
+
+    Attributes
+    ----------
+    packages : tuple of str
+        Distributions that its numbers depend on, beside those of every result; its results record their
+        versions.
+    kinds : mapping
+        Its kinds of results, by the name in result files.
+    groups : tuple of Group
+        Its commands.
+    """
+
+    packages: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = {}
+    groups: tuple[Group, ...] = ()
+
+
+_MAP, _BATCHES, _DRAW = "lintrans.two_factor", "lintrans.minibatch", "lintrans.plotting"
+_COMMANDS = "lintrans.cli.commands"
+
+SUBJECTS: dict[str, Subject] = {
+    "two_factor": Subject(
+        packages=("numba", "scipy", "mpmath"),
+        kinds={
+            "phase_diagram": Kind(
+                f"{_MAP}.phase:PhaseDiagram",
+                f"{_DRAW}.diagrams:draw_phase_diagram",
+                sweeps=(f"{_MAP}.phase:PhaseSweep",),
+            ),
+            "bifurcation_diagram": Kind(
+                f"{_MAP}.orbits:BifurcationDiagram",
+                f"{_DRAW}.diagrams:draw_bifurcation",
+                variables=("uv", "a", "loss"),
+                sweeps=(f"{_MAP}.orbits:BifurcationSweep",),
+            ),
+            "lyapunov_exponents": Kind(
+                f"{_MAP}.exponents:LyapunovExponents",
+                f"{_DRAW}.diagrams:draw_lyapunov",
+                sweeps=(f"{_MAP}.exponents:LyapunovSweep",),
+            ),
+            "basin_map": Kind(
+                f"{_MAP}.basins:BasinMap",
+                f"{_DRAW}.basins:draw_basin_map",
+                variables=("regime", "sharpness", "branch", "steps"),
+                sweeps=(f"{_MAP}.basins:BasinSweep",),
+            ),
+            "orbit": Kind(f"{_MAP}.orbits:Orbit", f"{_DRAW}.runs:draw_orbit"),
+            "exponent_windows": Kind(
+                f"{_MAP}.spectra:ExponentWindows", f"{_DRAW}.distributions:draw_exponent_windows"
+            ),
+            "invariant_density": Kind(
+                f"{_MAP}.densities:InvariantDensity", f"{_DRAW}.distributions:draw_density"
+            ),
+            "cycles": Kind(f"{_MAP}.cycles:CycleTable", f"{_DRAW}.cycles:draw_cycles"),
+            "cycle_branches": Kind(
+                f"{_MAP}.continuation:CycleBranches",
+                f"{_DRAW}.cycles:draw_branches",
+                variables=("uv", "a"),
+            ),
+            "boundary_dimension": Kind(
+                f"{_MAP}.dimension:BoundaryDimension", f"{_DRAW}.dimension:draw_dimension"
+            ),
+        },
+        groups=(
+            Group(
+                "One training run",
+                f"{_COMMANDS}.one_run",
+                ("reduce", "thresholds", "orbit", "exponents", "verify"),
+            ),
+            Group(
+                "Diagrams",
+                f"{_COMMANDS}.diagrams",
+                ("phase-diagram", "bifurcation", "lyapunov", "basin"),
+            ),
+            Group(
+                "Cycles, densities and boundaries",
+                f"{_COMMANDS}.plane",
+                ("cycles", "continue", "density", "dimension"),
+            ),
+        ),
+    ),
+    "minibatch": Subject(
+        packages=("numba", "scipy"),
+        kinds={
+            "escape_times": Kind(
+                f"{_BATCHES}.escapes:EscapeTimes",
+                f"{_DRAW}.batches:draw_escape_times",
+                sweeps=(f"{_BATCHES}.escapes:EscapeSweep", f"{_BATCHES}.trainings:TrainingSweep"),
+            ),
+            "risk_map": Kind(
+                f"{_BATCHES}.risk:RiskMap",
+                f"{_DRAW}.batches:draw_risk_map",
+                variables=("left", "diverged"),
+                sweeps=(f"{_BATCHES}.risk:RiskSweep", f"{_BATCHES}.trained_risks:TrainedRiskSweep"),
+            ),
+        },
+        groups=(Group("Mini-batches", f"{_COMMANDS}.batches", ("minibatch", "escapes")),),
+    ),
+    "verification": Subject(
+        packages=("numba", "scipy"),
+        kinds={
+            "verification": Kind(
+                "lintrans.verification.full_batch:Verification", f"{_DRAW}.runs:draw_verification"
+            ),
+            "batch_verification": Kind(
+                "lintrans.verification.mini_batch:BatchVerification",
+                f"{_DRAW}.batches:draw_batch_verification",
+            ),
+        },
+    ),
+    "symbolic": Subject(
+        groups=(Group("Theory", f"{_COMMANDS}.theory", ("landmarks", "ellipse", "critical", "derive")),),
+    ),
+    "sweeps": Subject(groups=(Group("Result files", f"{_COMMANDS}.files", ("show", "plot", "resume")),)),
+}
+
+
+def find(place: str) -> Any:
+    """Import what ``module:name`` names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def kinds() -> dict[str, Kind]:
+    """All kinds of results by name."""
+    return {name: kind for subject in SUBJECTS.values() for name, kind in subject.kinds.items()}
+
+
+def groups() -> Iterator[Group]:
+    """Commands, in the order of the help."""
+    for subject in SUBJECTS.values():
+        yield from subject.groups
+
+
+def packages_of(kind: str) -> tuple[str, ...]:
+    """Distributions that a kind of result depends on, beside those of every result."""
+    return next((s.packages for s in SUBJECTS.values() if kind in s.kinds), ())
+
+
+def sweep_named(name: str) -> Any:
+    """Class of the sweep of that name; a KeyError if there is none."""
+    places = {place.partition(":")[2]: place for kind in kinds().values() for place in kind.sweeps}
+    return find(places[name])
