@@ -257,10 +257,11 @@ def test_these_comparisons_notice_a_swapped_axis_and_a_second_line():
 # What a person sees
 
 
-def test_reduce_prints_ten_lines(run):
+def test_reduce_prints_eleven_lines(run):
     code, out, err = run("reduce", *DATA, "--step-size", "7e-5")
     lines = out.splitlines()
-    assert (code, err, len(lines)) == (0, "", 10)
+    assert (code, err, len(lines)) == (0, "", 11)
+    assert lines.pop(0).startswith("trained  ")
     assert lines[0].split() == ["mu", "now", "0.948422", "learning", "rate", "7e-05"]
     assert lines[1].startswith("regime now    catapult")
     assert [line.split()[0] for line in lines[2:]] == list(lt.landmarks())
@@ -269,7 +270,7 @@ def test_reduce_prints_ten_lines(run):
 
 
 def test_other_answers_for_people(run):
-    assert len(run("thresholds", *DATA)[1].splitlines()) == 9
+    assert len(run("thresholds", *DATA)[1].splitlines()) == 10
     assert len(run("landmarks")[1].splitlines()) == 8
     lines = run("orbit", "--mu", "1.1", "--start", "0.4,0.4", "--n-steps", "12")[1].splitlines()
     assert lines[0].split() == ["step", "u", "v", "loss"] and len(lines) == 13

@@ -79,10 +79,10 @@ LEAKY = [word for word in TABLE if word not in ("--features", "bmi")] + ["--stan
 
 def test_where_prompts_leak_trainings_answer(run, folder):
     code, out, _ = run("minibatch", *LEAKY, *MAP)
-    assert code == 0 and "beside the mode: risks are measured on trainings" in out
+    assert code == 0 and "outside the mode: risks are measured on trainings" in out
     assert "by the mode alone" in out
     code, out, _ = run("minibatch", *LEAKY, *MAP, "--by-mode", "--force")
-    assert code == 0 and "beside the mode: rates come out too large" in out
+    assert code == 0 and "outside the mode: the learning rates are too large" in out
     assert "by the mode alone" not in out
 
 

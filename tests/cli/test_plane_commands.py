@@ -39,10 +39,10 @@ def test_cycles_are_a_list_with_points_multipliers_and_stability(answer):
 def test_cycles_say_whether_their_numbers_are_those_of_theory(capsys):
     assert main(["cycles", "--mu", "2", "--period", "5"]) == 0
     out = capsys.readouterr().out
-    assert "numbers on the slice: as theory asks for" in out and "NOT" not in out
+    assert "counts on the slice: equal to the theory" in out and "NOT" not in out
     assert main(["cycles", "--mu", "1.5", "--period", "5"]) == 0
     out = capsys.readouterr().out
-    assert "numbers on the ellipse: as theory asks for" in out and "on the slice" not in out
+    assert "counts on the ellipse: equal to the theory" in out and "on the slice" not in out
 
 
 def test_cycles_at_the_learning_rate_of_a_prompt(answer):

@@ -41,12 +41,12 @@ def test_readme_shows_what_the_demo_prints(capsys, monkeypatch):
     shown = blocks("console")[0].splitlines()
     assert shown[0] == "$ make demo"
     answer = demo_answer(capsys, monkeypatch).splitlines()
-    assert len(answer) == 10
-    assert shown[1:11] == answer
+    assert len(answer) == 11
+    assert shown[1:12] == answer
 
 
 def test_that_comparison_notices_another_number(capsys, monkeypatch):
-    assert demo_answer(capsys, monkeypatch, "7.1e-5").splitlines() != blocks("console")[0].splitlines()[1:11]
+    assert demo_answer(capsys, monkeypatch, "7.1e-5").splitlines() != blocks("console")[0].splitlines()[1:12]
 
 
 def test_library_example_prints_what_is_shown(capsys):
@@ -86,7 +86,7 @@ def source_of(page, target):
     return ROOT / "docs/generated.py" if name in {"claims.md", "commands.md"} else ROOT / folder / name
 
 
-def test_house_is_drawn_as_it_is():
+def test_layers_are_drawn_as_they_are():
     drawn = subprocess.run([sys.executable, "docs/draw_layers.py", "--check"], cwd=ROOT, check=False)
     assert drawn.returncode == 0
 
