@@ -9,8 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import lintrans as lt
 from lintrans.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,29 @@ def test_the_example_of_getting_started_runs(capsys, monkeypatch, tmp_path):
     assert regime.split()[1] == "chaotic"
     assert certified == "True"
     assert Path("diagram.h5").exists()
+
+
+def trained_fully(step_size, n_steps=20_000):
+    """Train all of P and K from the README's start; the relative residuals of the last 100 steps."""
+    prompt = lt.Prompt.from_csv(
+        lt.example_data(),
+        target="progression",
+        context=slice(0, 64),
+        query=64,
+        standardize=True,
+        center=True,
+    )
+    drawn = lt.initial_weights(prompt.d, value=0.1, scale=0.1, seed=0)
+    weights = lt.FullWeights(*drawn.matrices(drawn.to_vector(), prompt.d))
+    run = lt.train(prompt, weights, step_size=step_size, n_steps=n_steps)
+    return np.abs(run.predictions[-100:] / prompt.query_label - 1)
+
+
+def test_full_weights_break_where_the_readme_says():
+    assert "breaks at about 1.1e-6, not at 7.4e-5" in " ".join(README.split())
+    assert "between 1.0963e-6 and 1.0965e-6" in (ROOT / "docs/conventions.md").read_text()
+    assert trained_fully(1.09e-6).max() < 1e-10  # residuals fall by |1 - eta sharpness| = 0.988 a step
+    assert trained_fully(1.10e-6).min() > 0.05  # a cycle of period 2
 
 
 def test_library_example_is_about_ten_lines_and_the_readme_at_most_a_hundred():

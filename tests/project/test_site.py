@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 import lintrans as lt
+from lintrans import registry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -34,6 +36,16 @@ def test_every_page_is_in_one_table_of_contents():
 
 def test_a_forgotten_page_is_noticed():
     assert unlisted(PAGES | {"forgotten": ""}) == {"forgotten"}
+
+
+def test_the_page_of_commands_shows_every_help(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    generated = importlib.import_module("generated")
+    monkeypatch.setattr(generated, "_help", lambda *command: f"help of {' '.join(command)}")
+    page = generated.commands()
+    assert [name for group in registry.groups() for name in group.commands] == re.findall(
+        r"## lintrans (\S+)\n\n```text\nhelp of \1\n", page
+    )
 
 
 def undocumented(api):
