@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lintrans.errors import InputError, finite, step_schedule
-from lintrans.two_factor import kernels
 
 
 class Variant(NamedTuple):
@@ -68,9 +68,9 @@ def settings(variant: Variant | None) -> dict[str, Any]:
     return {} if variant is None else {"variant": Variant(*variant)._asdict()}
 
 
-def for_kernels(variant: Variant | None) -> kernels.Variant | None:
+def for_kernels(variant: Variant | None) -> tuple[float, float, NDArray[np.float64]] | None:
     """Return a checked variant as the compiled loops take it; fields may come from a file."""
     if variant is None:
         return None
     decay, momentum, schedule = variant
-    return kernels.Variant(float(decay), float(momentum), np.array(schedule, dtype=np.float64))
+    return float(decay), float(momentum), np.array(schedule, dtype=np.float64)
