@@ -25,7 +25,10 @@ HERE = Path(__file__).resolve().parents[1]
 
 def kernels_of(subject):
     """Compiled loops of a subject, in the folders of today or those of before."""
-    names = {"map": ("lintrans.two_factor.kernels", "lintrans.kernels"), "batches": ("lintrans.minibatch.kernels",)}
+    names = {
+        "map": ("lintrans.two_factor.kernels", "lintrans.kernels"),
+        "batches": ("lintrans.minibatch.kernels",),
+    }
     for name in names[subject]:
         try:
             return importlib.import_module(name)
@@ -51,7 +54,19 @@ def tasks():
     inverses = np.array([1 / (2 + start[0]), 1 / (2 - start[0])])
     seed = np.uint64(1), np.uint64(0)
     many = rng.normal(size=(300, 10 + 10 + 2))
-    train = (many, 8, 0, *seed, 256, 0.1, 0.1, 0.1 * np.eye(10), (0.1, 0.2, 0.2, 0.47, 0.52), np.full(1, 1e-5), 200)
+    train = (
+        many,
+        8,
+        0,
+        *seed,
+        256,
+        0.1,
+        0.1,
+        0.1 * np.eye(10),
+        (0.1, 0.2, 0.2, 0.47, 0.52),
+        np.full(1, 1e-5),
+        200,
+    )
 
     def fates(mu, how, bounded=False, variant=None):
         mus = np.full(x.size, mu)
@@ -81,7 +96,7 @@ def tasks():
 
 
 def serve():
-    """Answer one line after the other: the name of a task, with seconds per run and a digest of its result."""
+    """Answer every line, the name of a task, with its seconds per run and a digest of its result."""
     found = tasks()
     print(json.dumps(list(found)), flush=True)
     for line in sys.stdin:
@@ -114,7 +129,9 @@ def main(other, rounds=ROUNDS, *words):
 
 def _start(checkout):
     quiet = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONHASHSEED": "0"}
-    code = f"import os, sys; os.sched_setaffinity(0, {{0}}); sys.path.insert(0, {str(HERE / 'benchmarks')!r}); "
+    code = (
+        f"import os, sys; os.sched_setaffinity(0, {{0}}); sys.path.insert(0, {str(HERE / 'benchmarks')!r}); "
+    )
     words = [sys.executable, "-c", code + "import against; against.serve()"]
     pipe = subprocess.PIPE
     return subprocess.Popen(words, env=quiet, cwd=checkout, stdin=pipe, stdout=pipe, text=True)

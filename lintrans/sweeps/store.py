@@ -121,7 +121,7 @@ def run_to_file(
     Parameters
     ----------
     sweep
-        As built by `phase_sweep` and its like.
+        As built by `PhaseSweep` and its like.
     path
         Result file to write.
     context

@@ -64,8 +64,13 @@ def checked(variant: Variant | None) -> Variant | None:
 
 
 def settings(variant: Variant | None) -> dict[str, Any]:
-    """Return a variant as settings of a result; none for the plain map."""
-    return {} if variant is None else {"variant": Variant(*variant)._asdict()}
+    """Return a variant as a setting of a result; None is the plain map."""
+    return {"variant": None if variant is None else Variant(*variant)._asdict()}
+
+
+def is_varied(settings: dict[str, Any]) -> bool:
+    """Whether the settings of a result are those of a variant; files of version 0.1 may not have this one."""
+    return settings.get("variant") is not None
 
 
 def for_kernels(variant: Variant | None) -> tuple[float, float, NDArray[np.float64]] | None:

@@ -41,7 +41,7 @@ def phase_diagram(
     json: Json = False,
 ) -> None:
     """Draw the regime over mu or the learning rate, in one parameter or two."""
-    from lintrans.two_factor.phase import phase_sweep
+    from lintrans.two_factor.phase import PhaseSweep
 
     grid = axis.resolve(problem, weights)
     second: dict[str, Any] = {
@@ -50,7 +50,7 @@ def phase_diagram(
         if text
     }
     files = outputs.sweep_files(files, "phase_diagram", json=json)
-    sweep = phase_sweep(
+    sweep = PhaseSweep(
         **grid,
         **second,
         n_transient=n_transient,
@@ -79,12 +79,12 @@ def bifurcation(
     json: Json = False,
 ) -> None:
     """Draw where training ends up over mu: the orbit (bifurcation) diagram."""
-    from lintrans.two_factor.orbits import bifurcation_sweep
+    from lintrans.two_factor.orbits import BifurcationSweep
 
     grid = axis.resolve(problem, weights)
     variant = variation.resolve(problem)
     files = outputs.sweep_files(files, "bifurcation", json=json)
-    sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples, variant=variant)
+    sweep = BifurcationSweep(**grid, n_transient=n_transient, n_samples=n_samples, variant=variant)
     result = outputs.run(
         sweep, files, context(problem, weights), workers.start(), label="bifurcation", json=json
     )
@@ -107,11 +107,11 @@ def lyapunov(
     json: Json = False,
 ) -> None:
     """Measure the Lyapunov exponents along the loss and transverse to the slice, over mu."""
-    from lintrans.two_factor.exponents import lyapunov_sweep
+    from lintrans.two_factor.exponents import LyapunovSweep
 
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "lyapunov", json=json)
-    sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps, transverse=not along_only)
+    sweep = LyapunovSweep(**grid, n_transient=n_transient, n_steps=n_steps, transverse=not along_only)
     result = outputs.run(
         sweep, files, context(problem, weights), workers.start(), label="lyapunov", json=json
     )
@@ -136,15 +136,13 @@ def basin(
     json: Json = False,
 ) -> None:
     """Map where training ends from every start of a window, at one learning rate."""
-    from lintrans.two_factor.basins import basin_sweep
+    from lintrans.two_factor.basins import BasinSweep
 
     texts = {"u": u, "v": v, "a": a, "b": b} if u or v or a or b else {"u": WINDOW, "v": WINDOW}
     window: dict[str, Any] = {
         name: ranges.parse_range(f"--{name}", text) for name, text in texts.items() if text
     }
-    sweep = basin_sweep(
-        step.effective(problem), **window, n_steps=n_steps, variant=variation.resolve(problem)
-    )
+    sweep = BasinSweep(step.effective(problem), **window, n_steps=n_steps, variant=variation.resolve(problem))
     files = outputs.sweep_files(files, "basin", json=json)
     result = outputs.run(sweep, files, context(problem), workers.start(), label="basin", json=json)
     outputs.answer(result, files, json=json)
