@@ -13,7 +13,7 @@ TABLE := example --target progression --features bmi --standardize --center --n-
 
 FEATURES := example --target progression --standardize --center --n-prompts 2000
 
-.PHONY: demo test lint docs figures clean
+.PHONY: demo test test-thorough test-oldest lint docs figures clean
 
 demo: .venv/installed
 	@mkdir -p demo
@@ -24,6 +24,12 @@ demo: .venv/installed
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-thorough: .venv/installed-test
+	$(BIN)/python -m pytest -m thorough
+
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest -m "thorough or not thorough" --noconftest tests/compiled
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -58,7 +64,7 @@ figures: .venv/installed
 	$(BIN)/python docs/draw_layers.py
 
 clean:
-	rm -rf .venv demo build *.egg-info docs/_build docs/_generated
+	rm -rf .venv .venv-oldest demo build *.egg-info docs/_build docs/_generated
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -72,6 +78,13 @@ clean:
 	@echo "installing lintrans and its test tools into .venv (once)"
 	$(PIP) --editable '.[test]'
 	@touch .venv/installed $@
+
+.venv-oldest/installed: pyproject.toml
+	@echo "installing lintrans with the oldest Numba it supports into .venv-oldest (once)"
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+		'numba==0.61.0' 'numpy==2.0.*' pytest --editable .
+	@touch $@
 
 .venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing lintrans and Sphinx into .venv (once)"

@@ -175,7 +175,7 @@ def basin_maps_large():
     """All of `lintrans.basin_map` but the writing, 4096 x 4096 starts: only steps that were taken count."""
     axis, rows = np.linspace(-3.0, 3.0, 4096), []
     for mu in (0.9, 1.5):
-        sweep = lt.basin_sweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        sweep = lt.BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
         taken = []
         sweeps.run(sweep, lambda _tile, arrays, n=taken: n.append(arrays["steps"].sum(dtype=np.int64)))
         one, two = (timed(lambda n=n, s=sweep: sweeps.run(s, _drop, executor=lt.Threads(n))) for n in (1, 2))
@@ -190,7 +190,7 @@ def basin_maps():
     """The same on a crop of 512 x 512, against the peer."""
     axis, rows = np.linspace(-3.0, 3.0, 512), []
     for mu in (0.9, 1.5):
-        sweep = lt.basin_sweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        sweep = lt.BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
         rows += _against_peer(
             f"basin map, 512 x 512, mu = {mu}",
             lambda s=sweep: sweeps.compute(s, executor=lt.Threads(1)),

@@ -33,7 +33,7 @@ def main():
 
 def seconds_per_cell(output, n_cells):
     axes = {"mus": np.linspace(0.005, 2.2, n_cells // ROW), "imbalances": np.linspace(-5.0, 5.0, ROW)}
-    sweep = lt.phase_sweep(**axes, start=(0.5, 0.5), n_transient=256, n_steps=256, verdicts_only=True)
+    sweep = lt.PhaseSweep(**axes, start=(0.5, 0.5), n_transient=256, n_steps=256, verdicts_only=True)
     began = time.perf_counter()
     lt.run_to_file(sweep, output, force=True)
     return (time.perf_counter() - began) / n_cells

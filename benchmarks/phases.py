@@ -29,8 +29,8 @@ from lintrans.two_factor import phase  # noqa: E402
 
 end_of("import")
 
-sweep = phase.phase_sweep(np.linspace(0.002, 2.2, 1100))
-sweeps.compute(phase.phase_sweep([0.5], n_transient=1, n_steps=1))
+sweep = phase.PhaseSweep(np.linspace(0.002, 2.2, 1100))
+sweeps.compute(phase.PhaseSweep([0.5], n_transient=1, n_steps=1))
 end_of("compile")
 
 result = sweeps.compute(sweep)

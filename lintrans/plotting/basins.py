@@ -18,6 +18,7 @@ from lintrans.two_factor.balanced_slice import landmarks
 from lintrans.two_factor.basins import BasinMap
 from lintrans.two_factor.normal_form import ellipse_level, residual
 from lintrans.two_factor.regimes import Regime
+from lintrans.two_factor.variants import is_varied
 
 LABELS = {
     "uv": ("factor $u$ of the start", "factor $v$ of the start"),
@@ -73,7 +74,7 @@ def _default(result: BasinMap) -> str:
 
 
 def _is_varied(result: BasinMap) -> bool:
-    return "variant" in result.settings
+    return is_varied(result.settings)
 
 
 def _draw_curves(axes: Axes, result: BasinMap) -> list[Any]:

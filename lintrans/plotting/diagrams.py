@@ -13,6 +13,7 @@ from lintrans.two_factor.normal_form import critical_mu
 from lintrans.two_factor.orbits import BifurcationDiagram
 from lintrans.two_factor.phase import PhaseDiagram
 from lintrans.two_factor.regimes import Evidence
+from lintrans.two_factor.variants import is_varied
 
 
 def draw_phase_diagram(result: PhaseDiagram) -> Figure:
@@ -95,7 +96,7 @@ def draw_bifurcation(result: BifurcationDiagram, variable: str = "uv") -> Figure
     mesh = (edges(result.mu), np.linspace(low, high, density.shape[1] + 1))
     axes.pcolormesh(*mesh, np.sqrt(density).T, cmap="Greys", vmin=0, vmax=0.22, rasterized=True)
     axes.set(ylabel=texts[variable])
-    if "variant" not in result.settings:  # of the plain map
+    if not is_varied(result.settings):
         mark_landmarks((axes,), result.mu)
     label_mu(axes, result)
     return figure

@@ -37,6 +37,6 @@ def draw_dimension(result: BoundaryDimension) -> Figure:
     local.annotate("smooth", (scale[-1], 1.0), ha="right", va="bottom", fontsize=5.5, color="0.3")
     local.set(xlabel=r"side of the box, distance of the pair, in units of $u$", ylabel="local dimension")
     local.legend(loc="center right", **LEGEND)
-    mu, decay = result.settings["mu"], result.settings.get("variant", {}).get("weight_decay", 0.0)
+    mu, decay = result.settings["mu"], (result.settings.get("variant") or {}).get("weight_decay", 0.0)
     counts.set_title(rf"$\mu={mu:.6g}$, weight decay ${decay:.6g}$")
     return figure

@@ -10,13 +10,14 @@ of it. Only the tiles being worked on exist at any time, so that memory does not
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from lintrans.sweeps.executors import Executor, Threads
 from lintrans.sweeps.results import Result
 
 Arrays = dict[str, NDArray[Any]]
+Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int, Mapping[str, int]], None]  # cells done, cells in all, what was found
 CELLS_PER_TILE = 4096
 STEPS_PER_TILE = 2**26  # of all its cells: a fraction of a second, so that Ctrl-C and progress are prompt
@@ -105,7 +107,11 @@ class Grid(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sweep(Grid):
-    """A grid whose arrays become a result; subclasses hold what that depends on as plain fields.
+    """A grid whose arrays become a result.
+
+    A subclass is a dataclass whose fields are its arguments: they are checked when it is made, kept in the
+    journal of the sweep, and shown in the signature of the function that computes it (`takes`). Fields are
+    arrays, numbers, texts, None, and tuples of these.
 
     Attributes
     ----------
@@ -194,7 +200,27 @@ def collect(grid: Grid, *, executor: Executor | None = None, progress: Progress 
 
 def compute(sweep: Sweep, *, executor: Executor | None = None, progress: Progress | None = None) -> Any:
     """Result of a sweep, in memory."""
+    check_memory("the result", sweep.n_bytes)
     return sweep.finish(collect(sweep, executor=executor, progress=progress))
+
+
+def takes(sweep: type[Sweep]) -> Callable[[Function], Function]:
+    """Show, in the signature of a function, the arguments of a sweep in the place of ``*args, **options``."""
+
+    def decorate(function: Function) -> Function:
+        own = inspect.signature(function)
+        last = [p for p in own.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        arguments = [*inspect.signature(sweep).parameters.values(), *last]
+        function.__signature__ = own.replace(parameters=arguments)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def settle(sweep: Sweep, **fields: Any) -> None:
+    """Put checked arguments in the place of those given; to be called while a sweep is made."""
+    for name, value in fields.items():
+        object.__setattr__(sweep, name, value)
 
 
 def _pieces(n: int, size: int) -> Iterator[slice]:

@@ -121,7 +121,7 @@ def run_to_file(
     Parameters
     ----------
     sweep
-        As built by `phase_sweep` and its like.
+        As built by `PhaseSweep` and its like.
     path
         Result file to write.
     context
@@ -273,7 +273,7 @@ def _dataset(file: h5py.File, variable: Variable, **storage: Any) -> h5py.Datase
     """
     if variable.values.dtype.kind == "U":
         encoded = np.char.encode(variable.values, "utf-8")
-        storage |= {"data": encoded, "dtype": h5py.string_dtype("utf-8", encoded.dtype.itemsize)}
+        storage["data"] = encoded.astype(h5py.string_dtype("utf-8", encoded.dtype.itemsize))
     compression: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     data = file.create_dataset(variable.name, fletcher32=True, track_order=True, **compression, **storage)
     data.attrs["long_name"] = np.bytes_(variable.text)

@@ -6,7 +6,8 @@ when it escaped or settled, the minimum it settled in, and on which of the two m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, count, increasing, positive, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, compute, settle, takes
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.balanced_slice import landmarks
@@ -107,19 +108,9 @@ class BasinMap(Result):
         return count_regimes(self.regime)
 
 
-def basin_map(
-    mu: float,
-    *,
-    u: ArrayLike | None = None,
-    v: ArrayLike | None = None,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-    n_steps: int = N_STEPS,
-    variant: Variant | None = None,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> BasinMap:
-    """Where training at ``mu`` ends from every start of a window.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BasinSweep(Sweep):
+    """The starts of a basin map.
 
     Parameters
     ----------
@@ -130,79 +121,51 @@ def basin_map(
     a, b
         its axes in modes, a = sqrt(mu) (u + v) / 2 and b = sqrt(mu) (u - v) / 2.
     n_steps
-        Steps of an orbit at most. Converged: `lintrans.two_factor.normal_form.converges` holds and |r| <=
-        1e-6, tested every 32 steps. Divergent: |r| > 1e4. For 1 <= mu < 2 other starts inside the ellipse end
-        on the attractor of the balanced slice (claim convergence.inside); its regime, the same for almost all
-        since its two critical points mirror each other, is measured once. Others are unresolved: raise this
-        number.
+        Steps of an orbit at most. Converged: `normal_form.converges` holds and |r| <= 1e-6, tested every 32
+        steps. Divergent: |r| > 1e4. For 1 <= mu < 2 other starts inside the ellipse end on the attractor of
+        the balanced slice (claim convergence.inside); its regime, the same for almost all since its two
+        critical points mirror each other, is measured once. Others are unresolved: raise this number.
     variant
-        Weight decay, momentum or a schedule (`lintrans.Variant`). Then converged means: displacement and
-        force below 1e-6 at a fixed point that attracts; what neither converges nor diverges is unresolved.
-    n_threads, progress
-        As in `lintrans.two_factor.gather_evidence`.
+        Weight decay, momentum or a schedule (`lintrans.two_factor.Variant`). Then converged means:
+        displacement and force below 1e-6 at a fixed point that attracts; what neither converges nor diverges
+        is unresolved.
 
     Raises
     ------
     InputError
         If mu is not positive, the axes are no such pair, or closer than float64 resolves.
-
-    Examples
-    --------
-    >>> found = basin_map(0.9, u=[-3.0, -0.5, 0.5, 3.0], v=[0.4, 1.0])
-    >>> found.count()
-    {'monotone': 3, 'catapult': 1, 'divergent': 4}
-    >>> found.branch.tolist()
-    [[0, 0], [-1, 1], [1, 1], [0, 0]]
     """
-    sweep = basin_sweep(mu, u=u, v=v, a=a, b=b, n_steps=n_steps, variant=variant)
-    check_memory("the map", sweep.n_bytes)
-    result: BasinMap = compute(sweep, executor=Threads(n_threads), progress=progress)
-    return result
-
-
-def basin_sweep(
-    mu: float,
-    *,
-    u: ArrayLike | None = None,
-    v: ArrayLike | None = None,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-    n_steps: int = N_STEPS,
-    variant: Variant | None = None,
-) -> BasinSweep:
-    """Check the arguments of `lintrans.basin_map`, and leave the work for `lintrans.sweeps.grid`."""
-    mu = positive("mu", mu)
-    coordinates, x, y = Coordinates.checked(u, v, a, b)
-    variant = variants.checked(variant)
-    return BasinSweep(
-        mu=mu,
-        coordinates=coordinates,
-        x=x,
-        y=y,
-        n_steps=count("n_steps", n_steps),
-        attractor=_attractor(mu) if variant is None else 0,
-        variant=variant,
-    )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class BasinSweep(Sweep):
-    """The starts of a basin map; built by `basin_sweep`."""
 
     result = BasinMap
 
-    mu: float
-    coordinates: str
-    x: FloatArray
-    y: FloatArray
-    n_steps: int
-    attractor: int  # regime of what is neither divergent nor settled in a minimum
-    variant: Variant | None
+    mu: float = field(kw_only=False)
+    u: ArrayLike | None = None
+    v: ArrayLike | None = None
+    a: ArrayLike | None = None
+    b: ArrayLike | None = None
+    n_steps: int = N_STEPS
+    variant: Variant | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, mu=positive("mu", self.mu), n_steps=count("n_steps", self.n_steps))
+        settle(self, variant=variants.checked(self.variant))
+        window = Coordinates.checked(self.u, self.v, self.a, self.b)
+        settle(self, **dict(zip(window.name, (window.x, window.y), strict=True)))
+
+    @functools.cached_property
+    def window(self) -> Coordinates:
+        """Axes of the window."""
+        return Coordinates.checked(self.u, self.v, self.a, self.b)
+
+    @functools.cached_property
+    def attractor(self) -> int:
+        """Regime of what is neither divergent nor settled in a minimum."""
+        return _attractor(self.mu) if self.variant is None else 0
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Starts along both axes."""
-        return self.x.size, self.y.size
+        return self.window.x.size, self.window.y.size
 
     @property
     def steps_per_cell(self) -> int:
@@ -211,12 +174,12 @@ class BasinSweep(Sweep):
 
     def axes(self) -> Arrays:
         """Both axes of the window."""
-        return {"x": self.x, "y": self.y}
+        return {"x": self.window.x, "y": self.window.y}
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `basin_map`."""
-        names = ("mu", "coordinates", "n_steps")
-        return {name: getattr(self, name) for name in names} | variants.settings(self.variant)
+        plain = {"mu": self.mu, "coordinates": self.window.name, "n_steps": self.n_steps}
+        return plain | variants.settings(self.variant)
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Starts by regime."""
@@ -230,7 +193,7 @@ class BasinSweep(Sweep):
     def compute(self, *place: slice) -> Arrays:
         """Fates of a rectangle of the window."""
         rows, columns = place
-        a, b = _modes(self.mu, self.coordinates, self.x[rows], self.y[columns])
+        a, b = _modes(self.mu, self.window.name, self.window.x[rows], self.window.y[columns])
         shape, a, b = a.shape, a.ravel(), b.ravel()
         mu, ends = np.full(a.size, self.mu), np.empty((a.size, 3))
         variant = variants.for_kernels(self.variant)
@@ -266,6 +229,33 @@ class BasinSweep(Sweep):
         on_attractor = inside & (normal_form.residual(self.mu, a, b) != 0)  # not on a minimum from the start
         found = np.where(on_attractor, np.uint8(self.attractor), np.uint8(Regime.UNRESOLVED))
         return np.where((a == 0) & inside, np.uint8(Regime.SADDLE), found)
+
+
+@takes(BasinSweep)
+def basin_map(
+    *args: Any, n_threads: int | None = None, progress: Progress | None = None, **options: Any
+) -> BasinMap:
+    """Where training at ``mu`` ends from every start of a window.
+
+    Arguments are those of `lintrans.two_factor.BasinSweep`, and n_threads and progress as in
+    `lintrans.two_factor.gather_evidence`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the map does not fit in memory.
+
+    Examples
+    --------
+    >>> found = basin_map(0.9, u=[-3.0, -0.5, 0.5, 3.0], v=[0.4, 1.0])
+    >>> found.count()
+    {'monotone': 3, 'catapult': 1, 'divergent': 4}
+    >>> found.branch.tolist()
+    [[0, 0], [-1, 1], [1, 1], [0, 0]]
+    """
+    sweep = BasinSweep(*args, **options)
+    result: BasinMap = compute(sweep, executor=Threads(n_threads), progress=progress)
+    return result
 
 
 def _attractor(mu: float) -> int:

@@ -28,6 +28,7 @@ from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.kernels.states import Variation
 from lintrans.two_factor.variants import Variant
 
 FloatArray = NDArray[np.float64]
@@ -219,7 +220,7 @@ class _Plane:
     """The map, and which starts of the window it keeps bounded."""
 
     mu: float
-    variant: kernels.Variant | None
+    variant: Variation | None
     half_width: float
     n_steps: int
 

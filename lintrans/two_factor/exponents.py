@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute
+from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels
 from lintrans.two_factor.mu_sweep import MuSweep
@@ -48,66 +48,30 @@ class LyapunovExponents(Result):
         return [(f"{self.mu.size} values of mu, exponent along the loss positive at {positive}",)]
 
 
-def lyapunov_exponents(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    n_transient: int = N_TRANSIENT,
-    n_steps: int = N_STEPS,
-    transverse: bool = True,
-    unit_step_size: float | None = None,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> LyapunovExponents:
-    """Measure both exponents at every mu; directions as in `lintrans.two_factor.Evidence`.
-
-    Arguments are those of `bifurcation_diagram` and `gather_evidence`; without ``transverse`` that exponent
-    is left out, which saves time for balanced starts.
-
-    Examples
-    --------
-    At the balanced minimum it is ln|1 - 2 mu|, at mu = 2 ln 3. Claims slice.stability and slice.chebyshev.
-
-    >>> x = lyapunov_exponents([0.3, 1.999999])
-    >>> x.along.round(2).tolist()
-    [-0.92, 1.1]
-    """
-    sweep = lyapunov_sweep(
-        mus,
-        start=start,
-        n_transient=n_transient,
-        n_steps=n_steps,
-        transverse=transverse,
-        unit_step_size=unit_step_size,
-    )
-    result: LyapunovExponents = compute(sweep, executor=Threads(n_threads), progress=progress)
-    return result
-
-
-def lyapunov_sweep(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    n_transient: int = N_TRANSIENT,
-    n_steps: int = N_STEPS,
-    transverse: bool = True,
-    unit_step_size: float | None = None,
-) -> LyapunovSweep:
-    """Check the arguments of `lintrans.lyapunov_exponents`, and leave the work for `lintrans.sweeps.grid`."""
-    Counts.checked(n_transient, n_steps, MAX_PERIOD)
-    axis = MuSweep.checked(mus, start, unit_step_size)
-    return LyapunovSweep(**axis, n_transient=n_transient, n_steps=n_steps, transverse=bool(transverse))
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LyapunovSweep(MuSweep):
-    """Orbits whose exponents are measured; built by `lyapunov_sweep`."""
+    """Orbits whose exponents are measured.
+
+    Parameters
+    ----------
+    mus, start, unit_step_size
+        As in `MuSweep`.
+    n_transient, n_steps
+        Steps thrown away first, and steps measured; both are rounded up to a multiple of 256.
+    transverse
+        Whether to measure the transverse exponent too; without it, balanced starts take a third less time.
+    """
 
     result = LyapunovExponents
 
-    n_transient: int
-    n_steps: int
-    transverse: bool
+    n_transient: int = N_TRANSIENT
+    n_steps: int = N_STEPS
+    transverse: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(self, transverse=bool(self.transverse))
+        _ = self.counts  # checks them
 
     @property
     def counts(self) -> Counts:
@@ -121,7 +85,7 @@ class LyapunovSweep(MuSweep):
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `lyapunov_exponents`."""
-        return {name: getattr(self, name) for name in ("start", "n_transient", "n_steps")}
+        return {name: getattr(self, name) for name in ("start", "n_transient", "n_steps", "transverse")}
 
     def compute(self, *place: slice) -> Arrays:
         """Both exponents and their errors on a part of the axis."""
@@ -134,3 +98,25 @@ class LyapunovSweep(MuSweep):
     def left_out(self) -> set[str]:
         """The transverse exponent, if it is not wanted; learning rates, if there is no prompt."""
         return super().left_out() | set(() if self.transverse else TRANSVERSE)
+
+
+@takes(LyapunovSweep)
+def lyapunov_exponents(
+    *args: Any, n_threads: int | None = None, progress: Progress | None = None, **options: Any
+) -> LyapunovExponents:
+    """Measure both exponents at every mu; directions as in `lintrans.two_factor.Evidence`.
+
+    Arguments are those of `lintrans.two_factor.LyapunovSweep`, and n_threads and progress as in
+    `lintrans.two_factor.gather_evidence`.
+
+    Examples
+    --------
+    At the balanced minimum it is ln|1 - 2 mu|, at mu = 2 ln 3. Claims slice.stability and slice.chebyshev.
+
+    >>> x = lyapunov_exponents([0.3, 1.999999])
+    >>> x.along.round(2).tolist()
+    [-0.92, 1.1]
+    """
+    sweep = LyapunovSweep(*args, **options)
+    result: LyapunovExponents = compute(sweep, executor=Threads(n_threads), progress=progress)
+    return result

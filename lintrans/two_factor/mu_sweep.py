@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, finite_array, increasing, positive
-from lintrans.sweeps.grid import Arrays, Sweep
+from lintrans.sweeps.grid import Arrays, Sweep, settle
 from lintrans.two_factor.kernels import BLOCK
 from lintrans.two_factor.normal_form import probe_start, to_modes
 
@@ -20,32 +19,37 @@ FloatArray = NDArray[np.float64]
 class MuSweep(Sweep):
     """A sweep with mu as its first axis and a start (u, v) at every mu.
 
-    Attributes
+    Parameters
     ----------
-    mu, u, v : numpy.ndarray
-        Effective step sizes, increasing and positive, and the start at each; shape (n_mu,).
-    start : tuple of float or None
-        The start, if it is the same at every mu; else it is `normal_form.probe_start`.
-    unit_step_size : float or None
-        Learning rate at mu = 1, if there is a prompt to say it.
+    mus
+        Effective step sizes, shape (n_mu,), increasing and positive.
+    start
+        (u, v) at every mu; `normal_form.probe_start` of each mu by default.
+    unit_step_size
+        Learning rate at mu = 1 (`reduce(...).mode.unit_step_size`), to carry an axis of learning rates along.
+
+    Raises
+    ------
+    InputError
+        If mus are not increasing and positive, or another argument is out of range.
     """
 
     block = BLOCK
 
-    mu: FloatArray
-    u: FloatArray
-    v: FloatArray
-    start: tuple[float, float] | None
-    unit_step_size: float | None
+    mus: ArrayLike = field(kw_only=False)
+    start: tuple[float, float] | None = None
+    unit_step_size: float | None = None
 
-    @staticmethod
-    def checked(
-        mus: ArrayLike, start: tuple[float, float] | None, unit_step_size: float | None
-    ) -> dict[str, Any]:
-        """Fields of this class, from arguments that are checked."""
-        mu, u, v = mu_axis(mus, start)
-        unit = None if unit_step_size is None else positive("unit_step_size", unit_step_size)
-        return {"mu": mu, "u": u, "v": v, "start": start, "unit_step_size": unit}
+    def __post_init__(self) -> None:
+        mus, u, v = mu_axis(self.mus, self.start)
+        start = None if self.start is None else (float(u[0]), float(v[0]))
+        unit = None if self.unit_step_size is None else positive("unit_step_size", self.unit_step_size)
+        settle(self, mus=mus, start=start, unit_step_size=unit)
+
+    @property
+    def mu(self) -> FloatArray:
+        """Effective step sizes."""
+        return np.asarray(self.mus, dtype=np.float64)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,10 +65,14 @@ class MuSweep(Sweep):
         """Learning rates, if there is no prompt."""
         return {"step_size"} if self.unit_step_size is None else set()
 
+    def starts(self, part: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Values of mu and starts (u, v) of a part of the axis."""
+        return mu_axis(self.mu[part], self.start)
+
     def modes(self, part: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Values of mu and starts (a, b) in modes, of a part of the axis."""
-        mu = self.mu[part]
-        return mu, *to_modes(mu, self.u[part], self.v[part])
+        mu, u, v = self.starts(part)
+        return mu, *to_modes(mu, u, v)
 
 
 def mu_axis(mus: ArrayLike, start: tuple[float, float] | None) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lintrans.errors import count, finite, positive
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, settle, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.mu_sweep import MuSweep
@@ -102,87 +102,36 @@ def orbit(mu: float, u: float, v: float, *, n_steps: int, variant: Variant | Non
     return Orbit(step=np.arange(n_steps + 1), a=all_a[0], b=all_b[0], settings=settings)
 
 
-def bifurcation_diagram(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    n_transient: int = 4096,
-    n_samples: int = 512,
-    variant: Variant | None = None,
-    unit_step_size: float | None = None,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> BifurcationDiagram:
-    """Sample orbits after a transient, for every mu (an orbit diagram, often called bifurcation diagram).
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BifurcationSweep(MuSweep):
+    """Orbits that are sampled.
 
     Parameters
     ----------
-    mus
-        Effective step sizes, shape (n_mu,), increasing and positive.
-    start
-        (u, v) for all mu; `normal_form.probe_start` of each mu by default.
+    mus, start, unit_step_size
+        As in `MuSweep`.
     n_transient
         Steps thrown away first. Raise it where branches look smeared: near bifurcations.
     n_samples
         States kept for each mu.
     variant
-        Weight decay, momentum or a schedule (`lintrans.Variant`).
-    unit_step_size
-        Learning rate at mu = 1, to carry an axis of learning rates along (`NormalForm.mode`).
-
-    Raises
-    ------
-    InputError
-        If mus are not increasing and positive, or the samples do not fit in memory.
-
-    Examples
-    --------
-    >>> diagram = bifurcation_diagram([0.5, 1.1], n_samples=4)
-    >>> diagram.uv[0].round(6).tolist()
-    [1.0, 1.0, 1.0, 1.0]
-    >>> bool(np.ptp(diagram.uv[1]) > 0.4), bool(np.ptp(diagram.uv[1, ::2]) < 1e-12)  # period 2
-    (True, True)
+        Weight decay, momentum or a schedule (`lintrans.two_factor.Variant`).
     """
-    sweep = bifurcation_sweep(
-        mus,
-        start=start,
-        n_transient=n_transient,
-        n_samples=n_samples,
-        variant=variant,
-        unit_step_size=unit_step_size,
-    )
-    check_memory("the samples", 2 * 8 * sweep.mu.size * sweep.n_samples)
-    result: BifurcationDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
-    return result
-
-
-def bifurcation_sweep(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    n_transient: int = 4096,
-    n_samples: int = 512,
-    variant: Variant | None = None,
-    unit_step_size: float | None = None,
-) -> BifurcationSweep:
-    """Check the arguments of `lintrans.bifurcation_diagram`, and leave the work for `lintrans.sweeps`."""
-    return BifurcationSweep(
-        **MuSweep.checked(mus, start, unit_step_size),
-        n_transient=count("n_transient", n_transient, minimum=0),
-        n_samples=count("n_samples", n_samples),
-        variant=variants.checked(variant),
-    )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class BifurcationSweep(MuSweep):
-    """Orbits that are sampled; built by `bifurcation_sweep`."""
 
     result = BifurcationDiagram
 
-    n_transient: int
-    n_samples: int
-    variant: Variant | None
+    n_transient: int = 4096
+    n_samples: int = 512
+    variant: Variant | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(
+            self,
+            n_transient=count("n_transient", self.n_transient, minimum=0),
+            n_samples=count("n_samples", self.n_samples),
+            variant=variants.checked(self.variant),
+        )
 
     @property
     def steps_per_cell(self) -> int:
@@ -207,3 +156,30 @@ class BifurcationSweep(MuSweep):
         r = normal_form.residual(mu[:, None], *samples)
         bounded = np.all(np.abs(r) <= kernels.ESCAPED, axis=1, keepdims=True)
         return {name: np.where(bounded, x, np.nan) for name, x in zip("ab", samples, strict=True)}
+
+
+@takes(BifurcationSweep)
+def bifurcation_diagram(
+    *args: Any, n_threads: int | None = None, progress: Progress | None = None, **options: Any
+) -> BifurcationDiagram:
+    """Sample orbits after a transient, for every mu (an orbit diagram, often called bifurcation diagram).
+
+    Arguments are those of `lintrans.two_factor.BifurcationSweep`, and n_threads and progress as in
+    `lintrans.two_factor.gather_evidence`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the samples do not fit in memory.
+
+    Examples
+    --------
+    >>> diagram = bifurcation_diagram([0.5, 1.1], n_samples=4)
+    >>> diagram.uv[0].round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    >>> bool(np.ptp(diagram.uv[1]) > 0.4), bool(np.ptp(diagram.uv[1, ::2]) < 1e-12)  # period 2
+    (True, True)
+    """
+    sweep = BifurcationSweep(*args, **options)
+    result: BifurcationDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
+    return result

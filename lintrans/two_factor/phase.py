@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, count, increasing, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute
+from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
 from lintrans.sweeps.refinement import UNKNOWN, refine
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import normal_form
@@ -158,122 +158,71 @@ class PhaseDiagram(Result):
         return (name, value) if self.mu[row] <= value <= self.mu[after_row] else None
 
 
-def phase_diagram(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    scales: ArrayLike | None = None,
-    imbalances: ArrayLike | None = None,
-    unit_step_size: float | None = None,
-    n_transient: int = N_TRANSIENT,
-    n_steps: int = N_STEPS,
-    max_period: int = MAX_PERIOD,
-    verdicts_only: bool = False,
-    refine_from: int | None = None,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> PhaseDiagram:
-    """Regime of training over mu, or over mu and a family of starts.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PhaseSweep(MuSweep):
+    """The cells of a phase diagram, over mu or over mu and a family of starts.
 
     Parameters
     ----------
-    mus
-        Effective step sizes, shape (n_mu,), increasing and positive.
-    start
-        (u, v) at every mu; `normal_form.probe_start` of each mu by default, from which the loss rises
-        as soon as it rises from any bounded balanced start.
+    mus, start, unit_step_size
+        As in `MuSweep`. From the default start the loss rises as soon as it rises from any bounded balanced
+        start.
     scales
         Second axis: factors on both u and v, increasing. A prompt's initial weights all scale so.
     imbalances
         Second axis instead: values of u^2 - v^2, increasing, at the same uv as ``start``.
-    unit_step_size
-        Learning rate at mu = 1 (`reduce(...).mode.unit_step_size`): adds an axis of learning rates.
+    n_transient, n_steps, max_period
+        As in `lintrans.two_factor.gather_evidence`.
     verdicts_only
         Leave the evidence out of the result.
     refine_from
-        Compute every so many-th cell along each axis, a power of 2, and the others only where verdicts
-        differ (`lintrans.sweeps.refinement`); verdicts only. Divergence beyond the invariant ellipse, where
-        almost every start diverges, is taken from its closed form. A feature narrower than this many cells in
-        both directions can be missed. Experiment of record: experiments/refinement.
-    n_transient, n_steps, max_period, n_threads, progress
-        As in `lintrans.two_factor.gather_evidence`.
+        Compute every Nth cell along each axis first, with N a power of 2, and the others only where verdicts
+        differ (`lintrans.sweeps.refine`); verdicts only. Divergence beyond the invariant ellipse, where
+        almost every start diverges, is taken from its closed form. A feature narrower than N cells in both
+        directions can be missed. Experiment of record: experiments/refinement.
 
     Raises
     ------
     InputError
         If an axis is not increasing, mus are not positive, or both second axes are given.
-
-    Examples
-    --------
-    >>> phase_diagram([0.5, 0.9, 1.1, 2.1]).count()
-    {'monotone': 1, 'catapult': 1, 'periodic': 1, 'divergent': 1}
     """
-    sweep = phase_sweep(
-        mus,
-        start=start,
-        scales=scales,
-        imbalances=imbalances,
-        unit_step_size=unit_step_size,
-        n_transient=n_transient,
-        n_steps=n_steps,
-        max_period=max_period,
-        verdicts_only=verdicts_only,
-        refine_from=refine_from,
-    )
-    check_memory("the grid", sweep.n_bytes)
-    result: PhaseDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
-    return result
-
-
-def phase_sweep(
-    mus: ArrayLike,
-    *,
-    start: tuple[float, float] | None = None,
-    scales: ArrayLike | None = None,
-    imbalances: ArrayLike | None = None,
-    unit_step_size: float | None = None,
-    n_transient: int = N_TRANSIENT,
-    n_steps: int = N_STEPS,
-    max_period: int = MAX_PERIOD,
-    verdicts_only: bool = False,
-    refine_from: int | None = None,
-) -> PhaseSweep:
-    """Check the arguments of `lintrans.phase_diagram`, and leave the work for `lintrans.sweeps.grid`."""
-    if scales is not None and imbalances is not None:
-        raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
-    name = START_AXES[imbalances is not None]
-    given = scales if imbalances is None else imbalances
-    Counts.checked(n_transient, n_steps, max_period)
-    return PhaseSweep(
-        **MuSweep.checked(mus, start, unit_step_size),
-        starts=increasing(f"{name}s", (1.0,) if given is None else given).copy(),
-        start_axis=name,
-        n_transient=n_transient,
-        n_steps=n_steps,
-        max_period=max_period,
-        verdicts_only=verdicts_only or refine_from is not None,
-        refine_from=None if refine_from is None else _stride(refine_from),
-    )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PhaseSweep(MuSweep):
-    """The cells of a phase diagram; built by `phase_sweep`."""
 
     result = PhaseDiagram
 
-    starts: FloatArray  # coordinates of the second axis; the start of the first has (u, v) there
-    start_axis: str
-    n_transient: int
-    n_steps: int
-    max_period: int
-    verdicts_only: bool
-    refine_from: int | None
+    scales: ArrayLike | None = None
+    imbalances: ArrayLike | None = None
+    n_transient: int = N_TRANSIENT
+    n_steps: int = N_STEPS
+    max_period: int = MAX_PERIOD
+    verdicts_only: bool = False
+    refine_from: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scales is not None and self.imbalances is not None:
+            raise InputError("scales and imbalances must not both be given, got two second axes; choose one")
+        for name in ("scales", "imbalances"):
+            if getattr(self, name) is not None:
+                settle(self, **{name: increasing(name, getattr(self, name)).copy()})
+        refined = None if self.refine_from is None else _stride(self.refine_from)
+        settle(self, refine_from=refined, verdicts_only=bool(self.verdicts_only) or refined is not None)
+        _ = self.counts  # checks them
+
+    @property
+    def start_axis(self) -> str:
+        """What the coordinates of the second axis are."""
+        return START_AXES[self.imbalances is not None]
+
+    @property
+    def family(self) -> FloatArray:
+        """Coordinates of the second axis; the start of the first has (u, v) there."""
+        given = self.scales if self.imbalances is None else self.imbalances
+        return np.asarray((1.0,) if given is None else given, dtype=np.float64)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Values of mu, and starts at each."""
-        return self.mu.size, self.starts.size
+        return self.mu.size, self.family.size
 
     @property
     def counts(self) -> Counts:
@@ -287,12 +236,20 @@ class PhaseSweep(MuSweep):
 
     def axes(self) -> Arrays:
         """Values of mu and of the second axis, and learning rates if there is a prompt."""
-        return super().axes() | {"start": self.starts}
+        return super().axes() | {"start": self.family}
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments of `phase_diagram`."""
-        names = ["start", "start_axis", "n_transient", "n_steps", "max_period"]
-        return {name: getattr(self, name) for name in names + ["refine_from"] * bool(self.refine_from)}
+        names = (
+            "start",
+            "start_axis",
+            "n_transient",
+            "n_steps",
+            "max_period",
+            "verdicts_only",
+            "refine_from",
+        )
+        return {name: getattr(self, name) for name in names}
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Cells by regime."""
@@ -306,8 +263,8 @@ class PhaseSweep(MuSweep):
     def compute(self, *place: slice) -> Arrays:
         """Evidence and verdicts on a rectangle of the grid."""
         rows, columns = place
-        mu, u, v = (x[rows, None] for x in (self.mu, self.u, self.v))
-        us, vs = _family(self.start_axis, self.starts[columns], u, v)
+        mu, u, v = (x[:, None] for x in self.starts(rows))
+        us, vs = _family(self.start_axis, self.family[columns], u, v)
         mus = np.broadcast_to(mu, us.shape)
         if self.refine_from is not None:
             return self._refined(mus, us, vs, self.refine_from)
@@ -338,6 +295,30 @@ class PhaseSweep(MuSweep):
         """Evidence, if only verdicts are wanted; sources, if all are computed; rates, without a prompt."""
         absent = {"evidence": self.verdicts_only, "source": self.refine_from is None}
         return super().left_out() | {name for name, is_absent in absent.items() if is_absent}
+
+
+@takes(PhaseSweep)
+def phase_diagram(
+    *args: Any, n_threads: int | None = None, progress: Progress | None = None, **options: Any
+) -> PhaseDiagram:
+    """Regime of training over mu, or over mu and a family of starts.
+
+    Arguments are those of `lintrans.two_factor.PhaseSweep`, and n_threads and progress as in
+    `lintrans.two_factor.gather_evidence`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the grid does not fit in memory.
+
+    Examples
+    --------
+    >>> phase_diagram([0.5, 0.9, 1.1, 2.1]).count()
+    {'monotone': 1, 'catapult': 1, 'periodic': 1, 'divergent': 1}
+    """
+    sweep = PhaseSweep(*args, **options)
+    result: PhaseDiagram = compute(sweep, executor=Threads(n_threads), progress=progress)
+    return result
 
 
 def _stride(refine_from: int) -> int:

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lintrans.errors import InputError, finite, step_schedule
-from lintrans.two_factor import kernels
 
 
 class Variant(NamedTuple):
@@ -64,13 +64,18 @@ def checked(variant: Variant | None) -> Variant | None:
 
 
 def settings(variant: Variant | None) -> dict[str, Any]:
-    """Return a variant as settings of a result; none for the plain map."""
-    return {} if variant is None else {"variant": Variant(*variant)._asdict()}
+    """Return a variant as a setting of a result; None is the plain map."""
+    return {"variant": None if variant is None else Variant(*variant)._asdict()}
 
 
-def for_kernels(variant: Variant | None) -> kernels.Variant | None:
+def is_varied(settings: dict[str, Any]) -> bool:
+    """Whether the settings of a result are those of a variant; files of version 0.1 may not have this one."""
+    return settings.get("variant") is not None
+
+
+def for_kernels(variant: Variant | None) -> tuple[float, float, NDArray[np.float64]] | None:
     """Return a checked variant as the compiled loops take it; fields may come from a file."""
     if variant is None:
         return None
     decay, momentum, schedule = variant
-    return kernels.Variant(float(decay), float(momentum), np.array(schedule, dtype=np.float64))
+    return float(decay), float(momentum), np.array(schedule, dtype=np.float64)

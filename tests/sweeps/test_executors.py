@@ -20,9 +20,9 @@ from lintrans.cli import main
 from lintrans.errors import ExecutorError, InputError, MissingExtraError
 from lintrans.sweeps import executors, store
 from lintrans.sweeps.executors import Dask, Threads
-from lintrans.two_factor.exponents import lyapunov_sweep
-from lintrans.two_factor.orbits import bifurcation_sweep
-from lintrans.two_factor.phase import phase_sweep
+from lintrans.two_factor.exponents import LyapunovSweep
+from lintrans.two_factor.orbits import BifurcationSweep
+from lintrans.two_factor.phase import PhaseSweep
 
 N_MU, N_SCALES = 2500, 150
 DIAGRAM = (
@@ -33,7 +33,7 @@ DIAGRAM = (
 
 def diagram():
     axes = {"mus": np.linspace(0.01, 1.9, N_MU), "scales": np.linspace(0.1, 1.0, N_SCALES)}
-    return phase_sweep(**axes, n_steps=8192, verdicts_only=True)
+    return PhaseSweep(**axes, n_steps=8192, verdicts_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +161,9 @@ def test_an_error_of_the_work_arrives(executor, cluster):
 @pytest.mark.parametrize(
     "sweep",
     [
-        phase_sweep(np.linspace(0.05, 2.1, 3000), scales=[0.5, 1.0], n_steps=256),
-        lyapunov_sweep(np.linspace(0.05, 2.1, 9000), n_transient=256, n_steps=256),
-        bifurcation_sweep(np.linspace(0.05, 2.1, 9000), n_transient=100, n_samples=7),
+        PhaseSweep(np.linspace(0.05, 2.1, 3000), scales=[0.5, 1.0], n_steps=256),
+        LyapunovSweep(np.linspace(0.05, 2.1, 9000), n_transient=256, n_steps=256),
+        BifurcationSweep(np.linspace(0.05, 2.1, 9000), n_transient=100, n_samples=7),
     ],
     ids=lambda sweep: sweep.result.kind,
 )

@@ -16,7 +16,7 @@ import pytest
 import lintrans as lt
 from lintrans.sweeps import store
 from lintrans.sweeps.journal import Journal, journal_path
-from lintrans.two_factor.phase import phase_sweep
+from lintrans.two_factor.phase import PhaseSweep
 
 N_MUTATIONS = 1000  # of each kind of file, by each run of the worker
 SECONDS_EACH = 10
@@ -114,7 +114,7 @@ def worker(kind, folder, seed):
 def folder(tmp_path_factory):
     """A small result and the journal it was written from, all tiles but the last."""
     folder = tmp_path_factory.mktemp("fuzz")
-    sweep = phase_sweep(np.linspace(0.3, 2.1, 12), scales=np.linspace(0.5, 1.5, 5), **EXAMPLE)
+    sweep = PhaseSweep(np.linspace(0.3, 2.1, 12), scales=np.linspace(0.5, 1.5, 5), **EXAMPLE)
     context = {"problem": {"data": "d.csv"}}
     whole = store.run_to_file(sweep, folder / "whole.h5", context=context)
     (folder / "example.h5").write_bytes(whole.read_bytes())

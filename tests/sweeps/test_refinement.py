@@ -15,7 +15,7 @@ from lintrans.sweeps import grid as sweeps
 from lintrans.sweeps import store
 from lintrans.sweeps.refinement import UNKNOWN, refine
 from lintrans.two_factor import normal_form, phase
-from lintrans.two_factor.phase import Source, phase_sweep
+from lintrans.two_factor.phase import PhaseSweep, Source
 from lintrans.two_factor.regimes import Regime
 
 
@@ -168,7 +168,7 @@ def test_boundaries_carry_the_learning_rate():
 def test_a_refined_sweep_resumes_to_the_same_file(tmp_path, monkeypatch):
     monkeypatch.setattr(phase, "REFINED_SIDE", 128)
     counts = {"n_transient": 256, "n_steps": 256}
-    sweep = phase_sweep(MUS, **FAMILIES["scales"], refine_from=8, **counts)
+    sweep = PhaseSweep(MUS, **FAMILIES["scales"], refine_from=8, **counts)
     whole = store.run_to_file(sweep, tmp_path / "whole.h5")
     stopped_after(3, sweep, tmp_path / "x.h5")
     assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
@@ -178,7 +178,7 @@ def test_a_refined_sweep_resumes_to_the_same_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(3000, 1), (1, 3000), (600, 600), (5000, 40), (2, 2)])
 def test_tiles_of_refined_diagrams_are_no_larger_than_needed(shape):
-    sweep = phase_sweep(np.linspace(0.1, 2, shape[0]), scales=np.linspace(0.1, 1, shape[1]), refine_from=16)
+    sweep = PhaseSweep(np.linspace(0.1, 2, shape[0]), scales=np.linspace(0.1, 1, shape[1]), refine_from=16)
     covered = np.zeros(shape, int)
     for tile in sweep.tiles():
         covered[tile.place] += 1

@@ -23,9 +23,9 @@ from lintrans.sweeps import journal, store
 from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.journal import Journal, journal_path
 from lintrans.two_factor import normal_form
-from lintrans.two_factor.exponents import lyapunov_sweep
-from lintrans.two_factor.orbits import bifurcation_sweep
-from lintrans.two_factor.phase import phase_sweep
+from lintrans.two_factor.exponents import LyapunovSweep
+from lintrans.two_factor.orbits import BifurcationSweep
+from lintrans.two_factor.phase import PhaseSweep
 
 COUNTS = {"n_transient": 256, "n_steps": 256}
 START = (  # shells may have turned Ctrl-C off
@@ -41,10 +41,10 @@ COMMAND = [
 def small(kind, **options):
     mus = np.linspace(0.05, 2.1, 300)
     if kind == "phase":
-        return phase_sweep(mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, **options)
+        return PhaseSweep(mus, start=(0.5, 0.4), scales=np.linspace(0.2, 2, 31), **COUNTS, **options)
     if kind.startswith("lyapunov"):
-        return lyapunov_sweep(mus, **COUNTS, transverse="along" not in kind)
-    return bifurcation_sweep(mus, start=(0.5, 0.4), n_transient=100, n_samples=37)
+        return LyapunovSweep(mus, **COUNTS, transverse="along" not in kind)
+    return BifurcationSweep(mus, start=(0.5, 0.4), n_transient=100, n_samples=37)
 
 
 every_kind = pytest.mark.parametrize("kind", ["phase", "lyapunov", "lyapunov along", "bifurcation"])
@@ -114,7 +114,7 @@ def test_memory_does_not_grow_with_the_grid(tmp_path):
     code = (
         "import sys, resource, numpy as np\n"
         "from lintrans.sweeps import store\nfrom lintrans.two_factor import phase\n"
-        "sweep = phase.phase_sweep(np.linspace(0.1, 3, int(sys.argv[1])), scales=np.linspace(1, 3, 1000),\n"
+        "sweep = phase.PhaseSweep(np.linspace(0.1, 3, int(sys.argv[1])), scales=np.linspace(1, 3, 1000),\n"
         "    n_transient=1, n_steps=1, max_period=1, verdicts_only=True)\n"
         "store.run_to_file(sweep, sys.argv[2])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
@@ -220,7 +220,7 @@ def test_other_versions_are_refused(tmp_path, tiny_tiles, monkeypatch):
 
 
 def test_results_too_large_to_be_read_again_are_refused_before_any_work(tmp_path):
-    sweep = phase_sweep(np.linspace(0.1, 2, 10_000), scales=np.linspace(0.1, 2, 10_000))
+    sweep = PhaseSweep(np.linspace(0.1, 2, 10_000), scales=np.linspace(0.1, 2, 10_000))
     with pytest.raises(lt.InputError, match="GiB"):
         store.run_to_file(sweep, tmp_path / "x.h5")
     assert not list(tmp_path.iterdir())
@@ -287,16 +287,18 @@ def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("function", "builder"),
+    ("function", "sweep", "arguments", "option"),
     [
-        (lt.phase_diagram, lt.phase_sweep),
-        (lt.lyapunov_exponents, lt.lyapunov_sweep),
-        (lt.bifurcation_diagram, lt.bifurcation_sweep),
+        (lt.phase_diagram, lt.PhaseSweep, [[0.3, 0.5]], {"max_period": 16}),
+        (lt.lyapunov_exponents, lt.LyapunovSweep, [[0.3, 0.5]], {"n_steps": 512}),
+        (lt.bifurcation_diagram, lt.BifurcationSweep, [[0.3, 0.5]], {"n_samples": 5}),
+        (lt.basin_map, lt.BasinSweep, [0.9], {"u": [0.1], "v": [0.2], "n_steps": 77}),
     ],
 )
-def test_a_diagram_and_its_sweep_take_the_same_arguments(function, builder):
-    """The lists stand in two places, for the sake of documentation."""
-    one, other = (inspect.signature(f).parameters for f in (function, builder))
-    shared = {name: p for name, p in one.items() if name not in ("n_threads", "progress")}
-    assert list(shared) == list(other)
-    assert all(p.default == other[name].default for name, p in shared.items())
+def test_a_function_shows_and_takes_the_arguments_of_its_sweep(function, sweep, arguments, option):
+    shown = dict(inspect.signature(function).parameters)
+    assert [shown.pop(name).default for name in ("n_threads", "progress")] == [None, None]
+    assert shown == dict(inspect.signature(sweep).parameters)
+    assert function(*arguments, **option, n_threads=1).settings == sweep(*arguments, **option).settings()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'n_stepz'"):
+        function(*arguments, n_stepz=3)

@@ -133,11 +133,11 @@ def test_minima_and_the_saddle_are_not_taken_for_the_attractor():
 
 def test_a_map_goes_to_a_file_and_back(tmp_path, monkeypatch):
     monkeypatch.setattr(basins, "CELLS_PER_TILE", 256)
-    sweep = lt.basin_sweep(0.9, u=AXIS, v=AXIS[:40])
+    sweep = lt.BasinSweep(0.9, u=AXIS, v=AXIS[:40])
     read = lt.load(lt.run_to_file(sweep, tmp_path / "x.h5"))
     for one, other in zip(read.variables(), sweeps.compute(sweep).variables(), strict=True):
         assert np.array_equal(one.values, other.values, equal_nan=one.values.dtype.kind == "f")
-    assert read.settings == {"mu": 0.9, "coordinates": "uv", "n_steps": 2000}
+    assert read.settings == {"mu": 0.9, "coordinates": "uv", "n_steps": 2000, "variant": None}
     whole = (tmp_path / "x.h5").read_bytes()
     stopped_after(3, sweep, tmp_path / "y.h5")
     assert store.resume(tmp_path / "y.h5").read_bytes() == whole

