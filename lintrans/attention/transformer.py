@@ -3,9 +3,9 @@
     f(E) = E + P E (E^T K E) / n,   E = [[x_1 .. x_n, x_q], [y_1 .. y_n, 0]],
     prediction = f(E)[d, n],        loss = (prediction - y_q)^2 / 2.
 
-The loss has the 1/2. With `lintrans.attention.training` this is the oracle against which everything else is
-checked: it knows nothing of the reduction. All of it accepts complex weights, so that derivatives can be
-taken by complex step. Overflow gives inf or NaN without a warning.
+The loss has the 1/2. With `lintrans.attention.training` this is the reference against which everything else
+is checked: it contains no reduction. All functions accept complex weights, so that derivatives can be taken
+by complex step. Overflow gives inf or NaN without a warning.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class TwoFactorWeights:
 
 @dataclass(frozen=True, eq=False)
 class FullWeights:
-    """Unrestricted weights, all ``2 (d+1)^2`` numbers trainable.
+    """Unrestricted weights: all ``2 (d+1)^2`` numbers are trained.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class FullWeights:
     Raises
     ------
     InputError
-        If an entry is not finite, or the two are not square of one size above 1.
+        If an entry is not finite, or the two are not square matrices of the same size above 1.
     """
 
     P: Array
@@ -144,7 +144,7 @@ def initial_weights(d: int, *, value: float, scale: float, seed: int) -> TwoFact
     value, scale : float
         Any finite numbers; with ``scale = 0`` only W moves in the first step.
     seed : int
-        Of ``numpy.random.default_rng``, at least 0.
+        Seed of ``numpy.random.default_rng``, at least 0.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def attention(E: ArrayLike, P: ArrayLike, K: ArrayLike, n: int) -> Array:
     P, K : (d+1, d+1) arrays
         Weights, real or complex.
     n : int
-        The prompt length that divides.
+        The prompt length, by which the sum is divided.
 
     Raises
     ------
@@ -221,9 +221,7 @@ def prediction(prompt: Prompt, weights: AnyWeights) -> float:
     Raises
     ------
     InputError
-        If the weights are of another kind or for another number of features.
-
-    Examples
+        If the weights are of another kind or for another number of features. Examples
     --------
     With one token ``x = y = 1`` and query 1 the prediction is ``w W``:
 
@@ -272,7 +270,7 @@ def gradient(prompt: Prompt, weights: Weights) -> Weights:
 
 
 class Problem:
-    """A prompt with one kind of weights: the loss as a function of a weight vector.
+    """A prompt and a kind of weights: the loss as a function of a weight vector.
 
     Raises
     ------

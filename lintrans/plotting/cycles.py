@@ -1,4 +1,4 @@
-"""Figures of cycles: where they lie in the plane, and how they come and go over mu."""
+"""Figures of cycles: their places in the plane, and how they appear and vanish over mu."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Preprocessing:
     label_mean : float
         Subtracted from the labels and the query label; 0 when ``center`` is false.
     standardize, center : bool
-        The settings asked for.
+        The settings that were passed.
     """
 
     feature_names: tuple[str, ...]
@@ -112,8 +112,8 @@ class Prompt:
     def context_moment(self) -> FloatArray:
         """Mean of ``y_i x_i`` over the context, shape (d,), in label times feature units.
 
-        Mantissas and exponents are kept apart, so no product overflows or underflows on the way to a
-        mean that float64 can hold.
+        Mantissas and exponents are kept apart, so that no intermediate product overflows or underflows if
+        float64 can represent the mean.
 
         Raises
         ------
@@ -243,9 +243,10 @@ class Prompt:
 
 
 def example_data() -> Path:
-    """Return the path of the shipped ``diabetes.csv``: 442 rows, 10 features, target ``progression``.
+    """Return the path of the example table ``diabetes.csv``: 442 rows, 10 features, target ``progression``.
 
-    Raw units; source and column meanings are in ``lintrans/data/README.md``.
+    On the command line the word ``example`` stands for this file. Values are in raw units; the source and the
+    meaning of the columns are in ``lintrans/data/README.md``.
 
     Examples
     --------

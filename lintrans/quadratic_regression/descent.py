@@ -3,13 +3,13 @@
     g(W; x) = sum_j [ (gamma_j / 2) (w_j . x)^2 + slope w_j . x ],
     loss = (1 / 2n) sum_i (g(W; x_i) - y_i)^2,   x_i . x_k = 0 for i != k.
 
-One unit is phase retrieval, several are a two-layer network with quadratic activation and fixed outer
-weights gamma_j / 2. The loss has the 1/2. This is the setting of arXiv:2310.01687, of which only the abstract
-was known here: the scaling of outer weights and the linear term are a reading of it.
+One unit is phase retrieval, several are a two-layer network with quadratic activation and fixed outer weights
+gamma_j / 2. The loss has the 1/2. This is the setting of arXiv:2310.01687. Only its abstract was known here;
+the scaling of the outer weights and the linear term are our interpretation.
 
-The second oracle: like ``lintrans.attention.transformer`` it knows nothing of the map, to which
-`lintrans.quadratic_regression.modes` leads. Weights may be complex, so that derivatives can be taken by
-complex step. Divergence is data: a run ends with its last finite state.
+Like ``lintrans.attention.transformer`` this is a reference that does not use the map;
+`lintrans.quadratic_regression.modes` leads to the map. Weights may be complex, so that derivatives can be
+taken by complex step. Divergence is a result, not an error: a run ends with its last finite state.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class OrthogonalData:
     ------
     InputError
         If the shapes do not match, an entry is not finite, a row is 0, or two rows have a cosine above
-        4 max(n, d) eps: orthogonal to rounding is meant.
+        4 max(n, d) eps, i.e. are not orthogonal up to rounding.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class OrthogonalData:
         n, d : int
             Samples and features, n <= d <= 10000.
         seed : int
-            Of ``numpy.random.default_rng``, at least 0.
+            Seed of ``numpy.random.default_rng``, at least 0.
         norms, labels : float or (n,) array
             Lengths |x_i| and labels y_i; `with_labels` sets labels that depend on the inputs.
 
@@ -124,7 +124,7 @@ class OrthogonalData:
         return cls(lengths[:, None] * (columns * np.sign(np.diag(triangle))).T, values)
 
     def with_labels(self, labels: ArrayLike) -> OrthogonalData:
-        """Return the same inputs with other labels, shape (n,), for example predictions of a teacher."""
+        """Return the same inputs with other labels, shape (n,), e.g. predictions of a teacher."""
         return replace(self, labels=finite_array("labels", labels, 1))
 
 
@@ -184,13 +184,13 @@ class QuadraticRun:
     losses : (T+1,) array
         (1 / 2n) sum_i (prediction - y_i)^2; inf where the squares overflow.
     weights : (T+1, m, d) array or None
-        The iterates W_t; None unless asked for.
+        The iterates W_t; None unless ``keep_weights`` was set.
     final_weights : (m, d) array
         The last finite iterate.
     n_steps : int
-        Steps done: fewer than asked for when training overflowed.
+        Number of steps done; fewer than requested if training overflowed.
     overflowed : bool
-        True when the next weights or predictions would not have been finite.
+        True if the next weights or predictions would not be finite.
     step_size : float
         The learning rate eta.
     """
@@ -270,7 +270,7 @@ def gradient(data: OrthogonalData, model: QuadraticModel, weights: ArrayLike) ->
 
 
 def evaluate(data: OrthogonalData, model: QuadraticModel, W: Array) -> tuple[Array, Array]:
-    """Return predictions (n,) and gradient (m, d) at weights that are not checked; overflow is not finite."""
+    """Return predictions (n,) and gradient (m, d) at unchecked weights; not finite after an overflow."""
     with np.errstate(all="ignore"):
         projections = data.inputs @ W.T  # (n, m)
         predicted = predict(projections, model)
@@ -289,8 +289,8 @@ def train(
 ) -> QuadraticRun:
     """Run full-batch gradient descent ``W' = W - eta grad loss(W)``.
 
-    Divergence is data: training stops before the first weight or prediction that is not finite, and the run
-    says so.
+    Divergence is a result, not an error: training stops before the first weight or prediction that is not
+    finite, and ``overflowed`` is set.
 
     Parameters
     ----------
@@ -301,9 +301,9 @@ def train(
     step_size : float
         The learning rate eta > 0 of the loss with the 1/(2n).
     n_steps : int
-        Steps. What is kept must stay below 1 GiB, else lower it.
+        Number of steps. What is kept must stay below 1 GiB; lower it if that is exceeded.
     keep_weights : bool
-        Keep the iterates, which `lintrans.quadratic_regression.averages` needs.
+        Keep the iterates; `lintrans.quadratic_regression.averages` needs them.
 
     Raises
     ------
@@ -379,7 +379,7 @@ def _check_orthogonal(inputs: FloatArray) -> None:
     if cosines[i, k] > 4 * max(inputs.shape) * np.finfo(np.float64).eps:
         raise InputError(
             f"inputs must be orthogonal to rounding, got a cosine of {cosines[i, k]:.3g} between rows {i} "
-            f"and {k}; orthogonalise them, by np.linalg.qr for example"
+            f"and {k}; orthogonalise them, e.g. with np.linalg.qr"
         )
 
 

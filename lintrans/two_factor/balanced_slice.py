@@ -2,7 +2,7 @@
 
     a' = (1 + mu) a - a^3,   in A = a^2:  A' = A (1 + mu - A)^2,   critical point A = (1 + mu) / 3
 
-"From periodic to chaotic" has no single number: each candidate has a name of its own. Derived in
+There is no single value of mu "from periodic to chaotic": each candidate has its own name. Derived in
 theory/03_balanced_slice.py.
 """
 
@@ -31,7 +31,7 @@ class Landmark:
     Attributes
     ----------
     name, meaning : str
-        What it is called, and what changes there.
+        Its name, and what changes there.
     mu : float
         The value, correctly rounded.
     exact : str or None

@@ -1,11 +1,11 @@
-"""Continuation: the balanced cycles as curves over mu, and where they meet, double and turn around.
+"""Continuation: the balanced cycles as curves over mu, and their bifurcations.
 
-A cycle is followed with all its points at once, x = (A_1 .. A_n, mu) with A = a^2 and A_{i+1} =
-A_i (1 + mu - A_i)^2, by pseudo-arclength, around its folds, from the largest mu down, where `find_cycles`
-says which there are. On the way the multiplier of the prediction tells what happens: 1 at a fold, 0 where
-the cycle is superstable, -1 where it loses its stability to one of twice the period in uv; in the weights
-that is a pitchfork if the cycle is its own mirror image (claim cycles.symmetric). Off the slice nothing is
-to be followed: the angles of the cycles on the ellipse do not depend on mu.
+A cycle is followed with all its points at once, x = (A_1 .. A_n, mu) with A = a^2 and A_{i+1} = A_i (1 + mu -
+A_i)^2, by pseudo-arclength, around its folds, from the largest mu down, where `find_cycles` lists them. The
+multiplier of the prediction shows the events on the way: 1 at a fold, 0 where the cycle is superstable, -1
+where it loses its stability to one of twice the period in uv; in the weights that is a pitchfork if the cycle
+is its own mirror image (claim cycles.symmetric). Off the slice there is nothing to follow: the angles of the
+cycles on the ellipse do not depend on mu.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Event(NamedTuple):
     kind : EventKind
         What happens.
     mu, a : float
-        Where: the effective step size, and a point of the cycle in the mean mode.
+        The effective step size of the event, and a point of the cycle in the mean mode.
     period, period_uv : int
-        Of the cycle, in the weights and in the prediction.
+        Period of the cycle, in the weights and in the prediction.
     branch : int
         Number of the curve it lies on.
     """
@@ -136,7 +136,7 @@ class CycleBranches(Result):
         return {kind.label: kinds.count(kind) for kind in EventKind}
 
     def alive(self, mu: float) -> IntArray:
-        """Number of cycles of every curve at one mu: how often it passes there. For checks against counts."""
+        """Number of times each curve passes one mu, i.e. of its cycles there; for checks against counts."""
         passes = [np.count_nonzero(np.diff(np.sign(self.mu[self.owner == i] - mu)) != 0) for i in self.branch]
         return np.array(passes)
 
@@ -146,9 +146,9 @@ def follow_cycles(
 ) -> CycleBranches:
     """Follow all balanced cycles that exist at ``high`` down to ``low``, and around their folds back up.
 
-    No cycle is known that exists below ``high`` only: the tests compare with `find_cycles`, and with the
-    certified list of all events up to period 6. An event at ``low`` or ``high`` itself may be left out, as
-    rounding decides on which side of the end it lies.
+    No cycle is known that exists only below ``high``: the tests compare with `find_cycles`, and with the
+    certified list of all events up to period 6. An event exactly at ``low`` or ``high`` may be left out,
+    since rounding decides on which side it lies.
 
     Parameters
     ----------
@@ -157,14 +157,14 @@ def follow_cycles(
     max_period
         Longest period in the weights, 1 to 8.
     largest_step
-        Largest step along a curve, in mu and A = a^2; where a curve bends, steps are smaller by themselves.
+        Largest step along a curve, in mu and A = a^2; steps become smaller automatically where a curve bends.
 
     Raises
     ------
     InputError
         If an argument is out of range, or two cycles at ``high`` cannot be told apart.
     ArithmeticError
-        If a curve cannot be followed: never seen; choose a smaller ``largest_step``.
+        If a curve cannot be followed (never observed); pass a smaller ``largest_step``.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def follow_cycles(
     """
     low, high = positive("low", low), positive("high", high)
     if low >= high:
-        raise InputError(f"high must exceed low={low:g}, got {high:g}; exchange them")
+        raise InputError(f"high must exceed low={low:g}, got {high:g}; swap them")
     max_period = count("max_period", max_period, maximum=MAX_PERIOD)
     largest_step = positive("largest_step", largest_step)
     curves = list(_curves(find_cycles(high, max_period), low, high, largest_step))
