@@ -28,7 +28,7 @@
 import sympy as sp
 from mpmath import nstr
 
-import lintrans as lt
+from lintrans.certified import certified_landmarks
 from lintrans.symbolic import landmarks, slice
 from lintrans.symbolic.claims import claims
 from lintrans.symbolic.symbols import a, mu, z
@@ -108,7 +108,7 @@ landmarks.period_3_polynomial()
 # coefficients.
 
 # %%
-certified = lt.certified_landmarks(30, max_period=3)
+certified = certified_landmarks(30, max_period=3)
 for mark in certified.values():
     degree = len(mark.minimal_polynomial) - 1 if mark.minimal_polynomial else "-"
     print(f"{mark.name:24} {mark.value:32}  degree {degree}")

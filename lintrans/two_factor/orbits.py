@@ -83,7 +83,7 @@ class BifurcationDiagram(Result):
 
 
 def orbit(mu: float, u: float, v: float, *, n_steps: int, variant: Variant | None = None) -> Orbit:
-    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.Variant` of it.
+    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.two_factor.Variant` of it.
 
     Examples
     --------
