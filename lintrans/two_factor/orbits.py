@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import count, finite, positive
+from lintrans.errors import count, finite, positive, settle
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.mu_sweep import MuSweep
