@@ -1,4 +1,4 @@
-"""Exceptions and the checks of arguments.
+"""Exceptions, and the checks of arguments.
 
 Every message has four parts on one line: the argument, the rule, the value received and the remedy.
 The command line prints that line and exits with 2; a library user may catch `InputError` (also a
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Entry = TypeVar("Entry", bound=np.generic)
 
 MAX_COUNT = 10**9
 MAX_HISTORY_BYTES = 2**30  # of a training run
@@ -125,6 +127,23 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
             f"{name} must be finite, got {name}{at}={array[tuple(bad[0])]}; drop or impute that entry"
         )
     return array
+
+
+def read_only(array: NDArray[Entry]) -> NDArray[Entry]:
+    """Return an array of our own that cannot be written to any more."""
+    array.setflags(write=False)
+    return array
+
+
+def frozen_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
+    """Return a copy of ``value``, checked by `finite_array`, that cannot be written to."""
+    return read_only(finite_array(name, value, ndim).copy())
+
+
+def settle(instance: Any, **fields: Any) -> None:
+    """Put checked values in the place of those given, while a frozen dataclass is made."""
+    for name, value in fields.items():
+        object.__setattr__(instance, name, value)
 
 
 def increasing(name: str, value: ArrayLike) -> NDArray[np.float64]:

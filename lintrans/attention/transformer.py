@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite, finite_array
+from lintrans.errors import InputError, count, finite, finite_array, read_only, settle
 from lintrans.prompts.prompt import Prompt
 
 Array = NDArray[Any]
@@ -45,8 +45,9 @@ class TwoFactorWeights:
     key_query: Array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _finite_scalar("value", self.value))
-        object.__setattr__(self, "key_query", _square("key_query", self.key_query))
+        settle(
+            self, value=_finite_scalar("value", self.value), key_query=_square("key_query", self.key_query)
+        )
 
     @property
     def d(self) -> int:
@@ -97,7 +98,7 @@ class FullWeights:
 
     def __post_init__(self) -> None:
         for name in ("P", "K"):
-            object.__setattr__(self, name, _square(name, getattr(self, name)))
+            settle(self, **{name: _square(name, getattr(self, name))})
         if self.P.shape != self.K.shape or self.d < 1:
             raise InputError(
                 f"P and K must both be (d+1, d+1) with d >= 1, got shapes {self.P.shape} and {self.K.shape}; "
@@ -340,5 +341,4 @@ def _square(name: str, value: Any) -> Array:
         array = finite_array(name, value, 2).copy()
     if array.shape[0] != array.shape[1] or array.size == 0:
         raise InputError(f"{name} must be a square matrix, got shape {array.shape}; pass (rows, rows)")
-    array.setflags(write=False)
-    return array
+    return read_only(array)

@@ -20,7 +20,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
+from lintrans.errors import (
+    InputError,
+    NoNormalFormError,
+    count,
+    finite,
+    finite_array,
+    frozen_array,
+    positive,
+    settle,
+)
 from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
@@ -70,10 +79,8 @@ class ManyModes:
 
     def __post_init__(self) -> None:
         for name, ndim in (("curvatures", 1), ("directions", 2), ("query_direction", 1)):
-            array = finite_array(name, getattr(self, name), ndim).copy()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "query_label", finite("query_label", self.query_label))
+            settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
+        settle(self, query_label=finite("query_label", self.query_label))
         expected = (self.query_direction.size, self.curvatures.size)
         if self.directions.shape != expected:
             raise InputError(

@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, finite, finite_array
+from lintrans.errors import InputError, finite, finite_array, frozen_array, read_only, settle
 from lintrans.prompts.readers import naming_file, read_csv, read_npz
 
 FloatArray = NDArray[np.float64]
@@ -82,8 +81,8 @@ class Prompt:
 
     def __post_init__(self) -> None:
         for name, ndim in (("context", 2), ("labels", 1), ("query", 1)):
-            object.__setattr__(self, name, _frozen_array(name, getattr(self, name), ndim))
-        object.__setattr__(self, "query_label", finite("query_label", self.query_label))
+            settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
+        settle(self, query_label=finite("query_label", self.query_label))
         n, d = self.context.shape
         if n < 1 or d < 1:
             raise InputError(f"context must have a row and a column, got shape {(n, d)}; pass n, d >= 1")
@@ -256,12 +255,6 @@ def example_data() -> Path:
     return Path(__file__).parents[1] / "data" / "diabetes.csv"
 
 
-def _frozen_array(name: str, value: Any, ndim: int) -> FloatArray:
-    array = np.array(finite_array(name, value, ndim), order="C", copy=True)
-    array.setflags(write=False)
-    return array
-
-
 def _preprocess(
     raw: Prompt, names: tuple[str, ...], *, standardize: bool, center: bool, source: str
 ) -> Prompt:
@@ -276,9 +269,9 @@ def _preprocess(
         means, scales = _mean_and_deviation(raw.context)
     if center:
         label_mean = float(_mean_and_deviation(raw.labels)[0])
-    for array in (means, scales):
-        array.setflags(write=False)
-    record = Preprocessing(names, means, scales, label_mean, bool(standardize), bool(center))
+    record = Preprocessing(
+        names, read_only(means), read_only(scales), label_mean, bool(standardize), bool(center)
+    )
     with np.errstate(over="ignore"):  # an overflow is reported by the validation of the result
         context, query = (raw.context - means) / scales, (raw.query - means) / scales
         labels = raw.labels - label_mean

@@ -20,7 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, check_history, count, finite, finite_array, positive, short
+from lintrans.errors import (
+    InputError,
+    check_history,
+    count,
+    finite,
+    finite_array,
+    frozen_array,
+    positive,
+    settle,
+    short,
+)
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -55,9 +65,7 @@ class OrthogonalData:
 
     def __post_init__(self) -> None:
         for name, ndim in (("inputs", 2), ("labels", 1)):
-            array = finite_array(name, getattr(self, name), ndim).copy()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
         if self.inputs.size == 0:
             raise InputError(
                 f"inputs must have a row and a column, got shape {self.inputs.shape}; pass n, d >= 1"
@@ -155,10 +163,8 @@ class QuadraticModel:
     slope: float = 0.0
 
     def __post_init__(self) -> None:
-        gammas = finite_array("gammas", self.gammas, 1).copy()
-        gammas.setflags(write=False)
-        object.__setattr__(self, "gammas", gammas)
-        object.__setattr__(self, "slope", finite("slope", self.slope))
+        gammas = frozen_array("gammas", self.gammas, 1)
+        settle(self, gammas=gammas, slope=finite("slope", self.slope))
         if gammas.size == 0 or (gammas == 0).any():
             raise InputError(
                 f"gammas must hold one nonzero number per unit, got {short(gammas.tolist())}; "

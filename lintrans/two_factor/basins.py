@@ -13,9 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, increasing, positive, short
+from lintrans.errors import InputError, count, increasing, positive, settle, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, Sweep, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, compute, takes
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.balanced_slice import landmarks

@@ -151,7 +151,7 @@ def boundary_dimension(
     mu
         Effective step size.
     variant
-        Weight decay, momentum or a schedule (`lintrans.Variant`).
+        Weight decay, momentum or a schedule (`lintrans.two_factor.Variant`).
     half_width
         Half the side of the square, in units of u.
     coarsest, finest

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import count, finite, positive
+from lintrans.errors import count, finite, positive, settle
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.mu_sweep import MuSweep
@@ -83,7 +83,7 @@ class BifurcationDiagram(Result):
 
 
 def orbit(mu: float, u: float, v: float, *, n_steps: int, variant: Variant | None = None) -> Orbit:
-    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.Variant` of it.
+    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.two_factor.Variant` of it.
 
     Examples
     --------

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, increasing, short
+from lintrans.errors import InputError, count, increasing, settle, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
 from lintrans.sweeps.refinement import UNKNOWN, refine
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import normal_form

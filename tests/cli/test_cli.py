@@ -28,6 +28,7 @@ from problems import LONGLEY
 
 import lintrans as lt
 from lintrans.cli.kit import answers
+from lintrans.two_factor import BifurcationDiagram, critical_mu
 from lintrans.two_factor.reduction import Mode
 from lintrans.verification import full_batch as verification
 
@@ -93,7 +94,7 @@ def test_thresholds(answer):
     got = answer("thresholds", *DATA)
     nf = the_reduction(1.0)
     assert got["critical_step_sizes"] == lt.critical_step_sizes(the_prompt())
-    assert got["start"]["mu_bounded"] == float(lt.critical_mu(nf.u, nf.v))
+    assert got["start"]["mu_bounded"] == float(critical_mu(nf.u, nf.v))
     unit = nf.mode.unit_step_size
     assert got["start"]["step_size_bounded"] == pytest.approx(got["start"]["mu_bounded"] * unit)
 
@@ -245,7 +246,7 @@ def assert_same(result, expected):
 
 def test_these_comparisons_notice_a_swapped_axis_and_a_second_line():
     a = lt.bifurcation_diagram([0.5, 1.1], n_transient=128, n_samples=2)
-    swapped = lt.BifurcationDiagram(mu=a.mu, sample=a.sample, a=a.a.T, b=a.b, settings=a.settings)
+    swapped = BifurcationDiagram(mu=a.mu, sample=a.sample, a=a.a.T, b=a.b, settings=a.settings)
     with pytest.raises(AssertionError):
         assert_same(swapped, a)
     with pytest.raises(AssertionError):
@@ -378,7 +379,7 @@ def imported(code):
 def test_help_and_import_stay_light():
     assert imported("import lintrans") & (HEAVY - {"numpy"}) == set()
     assert imported("from lintrans.cli import main; main(['--help'])") == set()
-    assert imported("import lintrans; lintrans.Regime") >= {"numpy", "numba"}  # the check can fail
+    assert imported("import lintrans; lintrans.two_factor.Regime") >= {"numpy", "numba"}  # the check can fail
 
 
 def test_exit_codes_reach_the_shell(tmp_path):

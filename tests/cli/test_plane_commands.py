@@ -10,6 +10,7 @@ from commands import check_refusal
 
 import lintrans as lt
 from lintrans.cli import main
+from lintrans.two_factor import boundary_dimension, find_cycles
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_cycles_are_a_list_with_points_multipliers_and_stability(answer):
         (u, v), (next_u, next_v) = cycle["points"]
         assert u == v and next_u == next_v
         assert u - 1.1 * v * (u * v - 1) == pytest.approx(next_u, abs=1e-14)
-    found = lt.find_cycles(1.1, 2)
+    found = find_cycles(1.1, 2)
     assert [cycle["points"] for cycle in listed] == [cycle.points.tolist() for cycle in found]
 
 
@@ -81,7 +82,7 @@ def test_dimension_and_its_error(answer):
     found = answer("dimension", "--finest", "9", "--n-events", "1000")
     assert {"dimension", "standard_error", "uncertainty_exponent", "scale", "local_dimensions"} <= set(found)
     assert found["mu"] == 0.5
-    same = lt.boundary_dimension(finest=9, n_events=1000)
+    same = boundary_dimension(finest=9, n_events=1000)
     assert (found["dimension"], found["standard_error"]) == (same.dimension, same.standard_error)
     smooth = answer("dimension", "--mu", "0.5", "--finest", "9", "--n-events", "1000")
     assert abs(smooth["dimension"] - 1) < 5 * smooth["standard_error"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import lintrans as lt
+from lintrans.attention import FullWeights
 from lintrans.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def trained_fully(step_size, n_steps=20_000):
         center=True,
     )
     drawn = lt.initial_weights(prompt.d, value=0.1, scale=0.1, seed=0)
-    weights = lt.FullWeights(*drawn.matrices(drawn.to_vector(), prompt.d))
+    weights = FullWeights(*drawn.matrices(drawn.to_vector(), prompt.d))
     run = lt.train(prompt, weights, step_size=step_size, n_steps=n_steps)
     return np.abs(run.predictions[-100:] / prompt.query_label - 1)
 

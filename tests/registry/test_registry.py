@@ -29,6 +29,8 @@ ENTRY = """SUBJECTS["toy"] = Subject(
     },
     groups=(Group("Marks", "lintrans.toy", ("toy-marks",)),),
 )
+
+pytestmark = pytest.mark.xdist_group("processes")
 """
 N_TILES = 30
 
