@@ -68,7 +68,8 @@ many.curvatures, many.mus(0.8)
 # $$|s_i|^{1/m_i} \,/\, |s_j|^{1/m_j}. \tag{6.6}$$
 #
 # So for the flow the start fixes the learned spectrum up to one number. A finite step always breaks (6.6) in
-# the same direction. With $x = \eta e$ a step adds $\ln(1 - m_i x)/m_i$ to $\ln|s_i|/m_i$, and, if $m_i x < 1$,
+# the same direction. With $x = \eta e$ a step adds $\ln(1 - m_i x)/m_i$ to $\ln|s_i|/m_i$, and, if
+# $m_i x < 1$,
 #
 # $$\begin{gathered} \frac{d}{dm}\,\frac{\ln(1 - m x)}{m} = -\frac{f(m x)}{m^2} < 0 \quad (x \ne 0), \cr
 #   f(t) = \frac{t}{1 - t} + \ln(1 - t) \ge 0. \end{gathered} \tag{6.7}$$
@@ -151,10 +152,10 @@ many.smallest_sharpness, many.largest_stable_step_size, many.flattest_minimum()
 # Sum over the steps of a bounded orbit on which no excited $s_i$ changes sign ($\eta m_i e_t < 1$). If
 # $\sum e_t^2$ diverges, so does the left side; $|s_j|$ is bounded, so $s_i \to 0$: **either the loss goes to
 # 0, or every $s_i$ does, except that of the weakest excited mode.** In particular, every cycle and every
-# chaotic orbit of a single mode below the crisis at $\mu = 3\sqrt3/2 - 1$, where the sign is kept, is unstable
-# against every weaker mode: the mean of $\ln(1 - r)$ along it is 0, so that of $\ln(1 - c r)$ is positive.
-# Periodic and chaotic training of one mode is a transient of unrestricted weights, ended by the spread of the
-# spectrum.
+# chaotic orbit of a single mode below the crisis at $\mu = 3\sqrt3/2 - 1$, where the sign is kept, is
+# unstable against every weaker mode: the mean of $\ln(1 - r)$ along it is 0, so that of $\ln(1 - c r)$ is
+# positive. Periodic and chaotic training of one mode is a transient of unrestricted weights, ended by the
+# spread of the spectrum.
 #
 # Above the crisis $r$ passes 1, the hypothesis fails, and so may the conclusion. The growth per step of a
 # weaker mode next to the chaotic strongest one:
