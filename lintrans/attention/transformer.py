@@ -222,7 +222,9 @@ def prediction(prompt: Prompt, weights: AnyWeights) -> float:
     Raises
     ------
     InputError
-        If the weights are of another kind or for another number of features. Examples
+        If the weights are of another kind or for another number of features.
+
+    Examples
     --------
     With one token ``x = y = 1`` and query 1 the prediction is ``w W``:
 

@@ -117,7 +117,7 @@ def continue_(
             proved = [e.get("value", "")] if certify else []
             rows.append((f"{e['mu']:.15g}", e["kind"], str(e["period"]), str(e["period_uv"]), *proved))
         table(rows)
-        say(f"{result.branch.size} curves, with {result.node.size} cycles in all")
+        say(f"{result.branch.size} curves, with {result.node.size} cycles in total")
         outputs.say_written(written)
 
 
