@@ -19,12 +19,11 @@ from lintrans.errors import InputError, count, positive
 from lintrans.sweeps.grid import check_memory
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import N_BINS, N_ORBITS
 from lintrans.two_factor.invariant_ellipse import ellipse_point
 
 FloatArray = NDArray[np.float64]
 
-N_ORBITS = 10**6
-N_BINS = 100
 N_STEPS = 1000
 N_STEPS_ELLIPSE = 8  # errors of rounding grow by up to 3 + mu per step across the ellipse
 

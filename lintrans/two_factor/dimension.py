@@ -29,6 +29,7 @@ from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.defaults import COARSEST, DIMENSION_STEPS, FINEST, HALF_WIDTH, N_EVENTS
 from lintrans.two_factor.kernels.states import Variation
 from lintrans.two_factor.variants import Variant
 
@@ -36,11 +37,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 PUBLISHED: tuple[float, Variant | None] = (0.5, Variant(weight_decay=0.4))  # of arXiv:2509.25351
-HALF_WIDTH = 4 * math.sqrt(2)  # weights up to 4 in size where the label is 0.5 and the moment 1
-COARSEST, FINEST = 5, 12  # octaves below the side of the window: as in pictures of 4096 pixels
 LARGEST_OCTAVE = 30
-N_EVENTS = 8000  # probes with both fates at every scale: a slope of one octave is then known to 0.02
-N_STEPS = 400
 SIDE = 8  # starts along the side of a box
 COVER = 256  # cells along the side of the window at most; a cell is judged by COVER_SIDE^2 starts
 COVER_SIDE = 16
@@ -135,7 +132,7 @@ def boundary_dimension(
     coarsest: int = COARSEST,
     finest: int = FINEST,
     n_events: int = N_EVENTS,
-    n_steps: int = N_STEPS,
+    n_steps: int = DIMENSION_STEPS,
     seed: int = 0,
     n_threads: int | None = None,
     progress: Progress | None = None,

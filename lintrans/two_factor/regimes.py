@@ -17,13 +17,11 @@ from lintrans.errors import InputError, count, finite_array, positive
 from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Arrays, Grid, Progress, collect
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import MAX_PERIOD, N_STEPS, N_TRANSIENT
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-N_TRANSIENT = 4096
-N_STEPS = 12288
-MAX_PERIOD = 64
 PERIOD_TOL = 1e-8  # a return this close in r, over the whole tail, counts as periodic
 SEPARATION = 1e-4  # and no shorter lag may come this close: else a slow approach looks like doubling
 SIGMAS = 4.0  # standard errors by which an exponent must exceed 0 to count as chaos

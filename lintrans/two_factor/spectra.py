@@ -17,12 +17,10 @@ from lintrans.errors import count, finite, positive
 from lintrans.sweeps.grid import check_memory
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import N_TRANSIENT, N_WINDOW, N_WINDOWS
 
 FloatArray = NDArray[np.float64]
 
-N_TRANSIENT = 4096
-N_WINDOW = 64
-N_WINDOWS = 2048
 N_BATCHES = 16
 
 

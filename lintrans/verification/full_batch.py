@@ -24,8 +24,9 @@ from lintrans.errors import count, positive
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import MAX_PERIOD
 from lintrans.two_factor.reduction import NormalForm, reduce
-from lintrans.two_factor.regimes import MAX_PERIOD, PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
+from lintrans.two_factor.regimes import PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
 
 FloatArray = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)

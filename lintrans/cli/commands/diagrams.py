@@ -9,6 +9,7 @@ import typer
 from lintrans.cli.commands.problem import EXAMPLE_PROMPT, Axis, Problem, Step, Variation, Weights, context
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.options import Files, Json, NSteps, Workers, command_group, example, grouped
+from lintrans.two_factor import defaults
 
 app = command_group()
 WINDOW = "-3:3:512"
@@ -34,9 +35,9 @@ def phase_diagram(
     imbalances: Annotated[
         str, typer.Option(help="Second axis: imbalances u^2 - v^2 of the start, e.g. -4:4:200.")
     ] = "",
-    n_transient: Transient = 4096,
-    n_steps: NSteps = 12288,
-    max_period: Annotated[int, typer.Option(help="Longest period to detect.")] = 64,
+    n_transient: Transient = defaults.N_TRANSIENT,
+    n_steps: NSteps = defaults.N_STEPS,
+    max_period: Annotated[int, typer.Option(help="Longest period to detect.")] = defaults.MAX_PERIOD,
     verdicts_only: Annotated[
         bool,
         typer.Option(
@@ -93,8 +94,8 @@ def bifurcation(
     variation: Variation,
     workers: Workers,
     files: Files,
-    n_transient: Transient = 4096,
-    n_samples: Annotated[int, typer.Option(help="Number of steps to keep for each mu.")] = 512,
+    n_transient: Transient = defaults.N_TRANSIENT,
+    n_samples: Annotated[int, typer.Option(help="Number of steps to keep for each mu.")] = defaults.N_SAMPLES,
     json: Json = False,
 ) -> None:
     """Draw the long-run predictions over the learning rate.
@@ -123,8 +124,8 @@ def lyapunov(
     weights: Weights,
     workers: Workers,
     files: Files,
-    n_transient: Transient = 4096,
-    n_steps: NSteps = 12288,
+    n_transient: Transient = defaults.N_TRANSIENT,
+    n_steps: NSteps = defaults.N_STEPS,
     along_only: Annotated[
         bool, typer.Option("--along-only", help="Skip the transverse exponent; faster for balanced starts.")
     ] = False,
@@ -165,7 +166,7 @@ def basin(
         typer.Option(help="Values of the mode a = sqrt(mu) (u + v) / 2, with --b instead of --u and --v."),
     ] = "",
     b: Annotated[str, typer.Option(help="Values of the imbalance mode b = sqrt(mu) (u - v) / 2.")] = "",
-    n_steps: NSteps = 2000,
+    n_steps: NSteps = defaults.BASIN_STEPS,
     json: Json = False,
 ) -> None:
     """Map where training ends from every start u,v in a rectangle.

@@ -22,6 +22,7 @@ from lintrans.cli.commands.problem import (
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, say, table
 from lintrans.cli.kit.options import Files, Json, NSteps, command_group, example, explained, grouped
+from lintrans.two_factor import defaults
 
 app = command_group()
 
@@ -181,9 +182,9 @@ def exponents(
     ] = "",
     n_transient: Annotated[
         int, typer.Option("--n-transient", help="Number of initial steps to discard.")
-    ] = 4096,
-    n_window: Annotated[int, typer.Option(help="Number of steps in one time window.")] = 64,
-    n_windows: Annotated[int, typer.Option(help="Number of time windows to measure.")] = 2048,
+    ] = defaults.N_TRANSIENT,
+    n_window: Annotated[int, typer.Option(help="Number of steps in one time window.")] = defaults.N_WINDOW,
+    n_windows: Annotated[int, typer.Option(help="Number of time windows to measure.")] = defaults.N_WINDOWS,
     json: Json = False,
 ) -> None:
     """Measure the Lyapunov exponents of one training run.

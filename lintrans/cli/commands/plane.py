@@ -11,6 +11,7 @@ from lintrans.cli.commands.problem import Problem, Step, Variation, context
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, progress, say, table
 from lintrans.cli.kit.options import Files, Json, NSteps, command_group, example, grouped
+from lintrans.two_factor import defaults
 
 app = command_group()
 DIAGRAM = "0.5:2.02:77"
@@ -153,8 +154,10 @@ def density(
         bool,
         typer.Option("--on-ellipse", help="Measure on the invariant ellipse, not on the balanced slice."),
     ] = False,
-    n_orbits: Annotated[int, typer.Option(help="Number of orbits.")] = 10**6,
-    n_bins: Annotated[int, typer.Option(help="Number of bins of the residual, from -2 to 2.")] = 100,
+    n_orbits: Annotated[int, typer.Option(help="Number of orbits.")] = defaults.N_ORBITS,
+    n_bins: Annotated[
+        int, typer.Option(help="Number of bins of the residual, from -2 to 2.")
+    ] = defaults.N_BINS,
     seed: Annotated[int, typer.Option(help="Random seed of the starts.")] = 0,
     json: Json = False,
 ) -> None:
@@ -194,10 +197,16 @@ def dimension(
             help="Half the side of the square of starts, in u.  [default: 5.657]", show_default=False
         ),
     ] = None,
-    coarsest: Annotated[int, typer.Option(help="Coarsest scale: the side divided by 2 to this power.")] = 5,
-    finest: Annotated[int, typer.Option(help="Finest scale: the side divided by 2 to this power.")] = 12,
-    n_events: Annotated[int, typer.Option(help="Number of boundary hits to collect at every scale.")] = 8000,
-    n_steps: NSteps = 400,
+    coarsest: Annotated[
+        int, typer.Option(help="Coarsest scale: the side divided by 2 to this power.")
+    ] = defaults.COARSEST,
+    finest: Annotated[
+        int, typer.Option(help="Finest scale: the side divided by 2 to this power.")
+    ] = defaults.FINEST,
+    n_events: Annotated[
+        int, typer.Option(help="Number of boundary hits to collect at every scale.")
+    ] = defaults.N_EVENTS,
+    n_steps: NSteps = defaults.DIMENSION_STEPS,
     seed: Annotated[int, typer.Option(help="Random seed of the probes.")] = 0,
     json: Json = False,
 ) -> None:
@@ -208,7 +217,7 @@ def dimension(
     weight decay 0.2. In units of the label it is --mu 0.5 --weight-decay 0.4. Without weight decay the
     boundary is smooth.
     """
-    from lintrans.two_factor.dimension import HALF_WIDTH, PUBLISHED, boundary_dimension
+    from lintrans.two_factor.dimension import PUBLISHED, boundary_dimension
 
     mu, variant = PUBLISHED
     if problem.data is not None or step != Step() or variation != Variation():
@@ -218,7 +227,7 @@ def dimension(
         result = boundary_dimension(
             mu,
             variant=variant,
-            half_width=HALF_WIDTH if half_width is None else half_width,
+            half_width=defaults.HALF_WIDTH if half_width is None else half_width,
             coarsest=coarsest,
             finest=finest,
             n_events=n_events,
