@@ -10,7 +10,7 @@ import pytest
 from problems import check_refused
 
 from lintrans.certified import certified_landmarks
-from lintrans.two_factor.continuation import EventKind, cycle_points, follow_cycles
+from lintrans.two_factor import EventKind, cycle_points, follow_cycles
 from lintrans.two_factor.cycles import Place, find_cycles
 
 pytestmark = pytest.mark.xdist_group("continuation")
