@@ -11,8 +11,6 @@ from lintrans.quadratic_regression.averages import (
     time_average,
 )
 from lintrans.quadratic_regression.descent import (
-    OrthogonalData,
-    QuadraticModel,
     QuadraticRun,
     gradient,
     loss,
@@ -20,6 +18,7 @@ from lintrans.quadratic_regression.descent import (
     train,
 )
 from lintrans.quadratic_regression.modes import SampleModes, landmark_step_sizes
+from lintrans.quadratic_regression.problem import OrthogonalData, QuadraticModel
 
 __all__ = [
     "AveragedPredictor",

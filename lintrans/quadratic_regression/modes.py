@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, NoNormalFormError, finite_array, positive
-from lintrans.quadratic_regression.descent import OrthogonalData, QuadraticModel
+from lintrans.quadratic_regression.problem import OrthogonalData, QuadraticModel
 from lintrans.two_factor import normal_form
 from lintrans.two_factor.balanced_slice import landmarks
 
