@@ -16,17 +16,17 @@ import numpy as np
 from experiments.tables import Table
 from lintrans.errors import InputError
 from lintrans.sweeps.results import versions
-from lintrans.sweeps.store import replacing
+from lintrans.sweeps.store import LIBVER, replacing
 
 
 def write(
     path: Path, experiment: str, tables: dict[str, Table], settings: dict[str, Any], *, force: bool
 ) -> None:
     """Write the file whole or not at all; an existing one is replaced only with ``force``."""
-    with replacing(path, force=force) as part, h5py.File(part, "w", track_order=True) as file:
-        file.attrs["experiment"] = experiment
-        file.attrs["settings"] = json.dumps(settings, sort_keys=True, default=str)
-        file.attrs["versions"] = json.dumps(versions(), sort_keys=True)
+    with replacing(path, force=force) as part, h5py.File(part, "w", libver=LIBVER, track_order=True) as file:
+        file.attrs["experiment"] = np.bytes_(experiment)
+        file.attrs["settings"] = np.bytes_(json.dumps(settings, sort_keys=True, default=str))
+        file.attrs["versions"] = np.bytes_(json.dumps(versions(), sort_keys=True))
         for name, table in tables.items():
             group = file.create_group(name, track_order=True)
             rows = group.create_dataset("row", data=np.arange(len(table)))
@@ -40,7 +40,7 @@ def _column(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
     if values.dtype.kind == "U":
         encoded = np.char.encode(values, "utf-8")
         length = max(encoded.dtype.itemsize, 1)  # a column of empty texts has none
-        values, how["dtype"] = encoded.astype(f"S{length}"), h5py.string_dtype("utf-8", length)
+        values = encoded.astype(h5py.string_dtype("utf-8", length))
     elif values.dtype.kind == "b":
         values = values.astype(np.int8)
     return group.create_dataset(name, data=values, **how)
