@@ -101,7 +101,9 @@ def main(words: list[str] | None = None) -> int:
         if name == "all":
             return import_module("experiments.everything").main(rest)
         if name not in NAMES:
-            raise InputError(f"experiment must be one of {', '.join(NAMES)}, or all, got {name!r}; choose one")
+            raise InputError(
+                f"experiment must be one of {', '.join(NAMES)}, or all, got {name!r}; choose one"
+            )
         return run(name, rest)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -109,7 +111,11 @@ def main(words: list[str] | None = None) -> int:
 
 
 def overview() -> str:
-    lines = ["usage: python -m experiments NAME [--quick] [--output FILE.h5] [--force] ...", "", "NAME is one of"]
+    lines = [
+        "usage: python -m experiments NAME [--quick] [--output FILE.h5] [--force] ...",
+        "",
+        "NAME is one of",
+    ]
     lines += [f"  {name:22} {import_module(f'experiments.{name}').__doc__}" for name in NAMES]
     return "\n".join([*lines, f"  {'all':22} Every experiment, on all cores."])
 

@@ -27,7 +27,11 @@ def measure(found):
         wrong = diverged != (level > 0)
         farthest = distance[wrong].max(initial=0.0)
         table.row(
-            mu=mu, inside=(level < 0).sum(), wrong=wrong.sum(), farthest=farthest, nearest_start=distance.min()
+            mu=mu,
+            inside=(level < 0).sum(),
+            wrong=wrong.sum(),
+            farthest=farthest,
+            nearest_start=distance.min(),
         )
     beside(rng, found)
 

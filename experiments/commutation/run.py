@@ -62,5 +62,7 @@ def claims(found):
     part = table.where(np.isfinite(table["predicted_horizon"]))
     ratio = part["horizon"] / part["predicted_horizon"]
     reason = "exponents over some 40 steps scatter"
-    yield check("steps of agreement in chaos, over predicted: least", ratio.min(), at_least=0.5, reason=reason)
+    yield check(
+        "steps of agreement in chaos, over predicted: least", ratio.min(), at_least=0.5, reason=reason
+    )
     yield check("and largest", ratio.max(), at_most=2, reason=reason)

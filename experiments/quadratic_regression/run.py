@@ -15,6 +15,7 @@ KINDS = ("monotone", "catapult", "period", "chaotic", "divergent", "unresolved")
 def measure(found):
     compare(found, found.config["phases"])
     average(found, found.config["averages"])
+    one_teacher(found, found.config["averages"])
 
 
 def compare(found, config):
@@ -59,6 +60,13 @@ def average(found, config):
             )
 
 
+def one_teacher(found, config):
+    """The first teacher at the mu that are said to be worse, and converged."""
+    table = found.table("one_teacher", "test error of the average, first teacher", mu="5.3f", average="8.4f")
+    for mu in (config["mus"][0], *config["worse"]):
+        table.row(mu=mu, average=averages.curves_of_test(config, mu).averaged[-1])
+
+
 def claims(found):
     table, n_seeds = found["phases"], found.config["averages"]["n_seeds"]
     differ = (table["samples"] - table["agree"]).sum()
@@ -68,7 +76,9 @@ def claims(found):
     table = found["averages"]
     settled, moving = table.where(table["mu"] < 1), table.where((table["mu"] > 1) & (table["mu"] < 2))
     diverging = table.where(table["mu"] > 2)
-    yield check("runs that diverge at mu = 2.1, least of both data", diverging["diverged"].min(), equals=n_seeds)
+    yield check(
+        "runs that diverge at mu = 2.1, least of both data", diverging["diverged"].min(), equals=n_seeds
+    )
     part = moving["iterates_std"] / moving["iterates"]
     yield check("1 < mu < 2: fluctuation of the iterates over their mean, least", part.min(), at_least=0.02)
     yield check("and largest", part.max(), at_most=0.25, reason="a fifth")
@@ -85,6 +95,10 @@ def claims(found):
     yield check("test error of the average over that of converged training", lower, at_most=1)
     last, first = (table.at(data=averages.ONE_MU, mu=mu)["cross"].item() for mu in (1.95, 0.5))
     yield check("cross terms at mu = 1.95 over those at 0.5", last / first, at_most=0.1)
+    converged, *others = found["one_teacher"]["average"]
+    yield check(
+        "no law: for one teacher the average at two mu is worse by", min(others) - converged, at_least=1e-3
+    )
 
 
 def draw(found, path):

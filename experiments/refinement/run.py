@@ -59,7 +59,9 @@ def claims(found):
     differ = (table["differ"] / table["size"] ** 2).max()
     yield check("part of the cells that differ", differ, at_most=4e-5, reason="4 in 100,000")
     large = table.where(table["size"] >= 512)
-    yield check("part of the cells that is computed, from 512 x 512 on", large["computed"].max(), at_most=0.102)
+    yield check(
+        "part of the cells that is computed, from 512 x 512 on", large["computed"].max(), at_most=0.102
+    )
     sizes = np.unique(table["size"])
     finer = max(np.diff(table.at(family=name)["computed"]).max() for name in found.config["families"])
     yield check(f"how much that grows as cells get finer, {sizes[0]} to {sizes[-1]}", finer, at_most=0)

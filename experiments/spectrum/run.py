@@ -28,7 +28,9 @@ def measure(found):
         labels="<12", size="5g", mu="5g", converged="6.1%", escaped="6.1%",
         mode_1="6.3f", mode_2="6.3f", mode_3="6.3f", rest="6.3f", effective="6.2f", mean_curvature="6.3f", cap="6.3f",
     )  # fmt: skip
-    for labels, size in [(DEVIATIONS, size) for size in config["scales"]] + [(OWN_UNITS, config["scales"][0])]:
+    for labels, size in [(DEVIATIONS, size) for size in config["scales"]] + [
+        (OWN_UNITS, config["scales"][0])
+    ]:
         many = problems[labels]
         ratio = many.curvatures / many.curvatures[0]
         for mu in config["mu"]["table" if labels == DEVIATIONS else "raw"]:
@@ -82,7 +84,9 @@ def learn(many, mu, scale, config):
 def claims(found):
     small = found["shares"].at(labels=DEVIATIONS, size=found.config["scales"][0])
     below, above = small.where(small["mu"] < 1), small.where((small["mu"] > 1) & (small["mu"] < 1.9))
-    yield check("mu < 1: least share of the strongest mode, small starts", below["mode_1"].min(), at_least=0.99)
+    yield check(
+        "mu < 1: least share of the strongest mode, small starts", below["mode_1"].min(), at_least=0.99
+    )
     yield check("1 < mu < 1.9: least part that converges", above["converged"].min(), equals=1)
     falls = np.diff(above["mode_1"]).max()
     yield check("1 < mu < 1.9: largest step of the share of the strongest mode", falls, at_most=0)
@@ -99,7 +103,9 @@ def claims(found):
     own = found["shares"].at(labels=OWN_UNITS)
     yield check("labels in their own units, mu > 1: nothing converges", own.where(own["mu"] > 1)["converged"].max(), equals=0)  # fmt: skip
     stiffest, second = found["modes"].at(labels=OWN_UNITS)["curvature_over_first"][:2]
-    yield check("there the label direction is stiffer than the next", stiffest / second, at_least=1458, at_most=1460)
+    yield check(
+        "there the label direction is stiffer than the next", stiffest / second, at_least=1458, at_most=1460
+    )
 
 
 def draw(found, path):
