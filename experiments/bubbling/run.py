@@ -199,7 +199,11 @@ def of_exponents(found):
     inside = found["cycles"].at(kind="inside")
     yield check("cycles in the attractor that repel across", inside["above_1"].sum(), equals=0)
     nearest = found["least_stable"]["mu"].max()
-    yield check("periods whose least stable is not at the mu nearest to 2", (inside["at_mu"] != nearest).sum(), equals=0)
+    yield check(
+        "periods whose least stable is not at the mu nearest to 2",
+        (inside["at_mu"] != nearest).sum(),
+        equals=0,
+    )
     minima, vertices = (found["cycles"].at(kind=kind) for kind in ("minimum", "vertices"))
     yield check(
         "multiplier of the minima, off 1",
