@@ -1,7 +1,7 @@
 """Files of an experiment: tables as plain HDF5, one group each, readable with h5py alone.
 
-A column is an array on the axis ``row`` of its group, a dimension scale, with a checksum. The root has the name of
-the experiment, and as JSON ``settings`` and ``versions``. No timestamps.
+A column is an array on the axis ``row`` of its group, a dimension scale, with a checksum. The root has the
+name of the experiment, and as JSON ``settings`` and ``versions``. No timestamps.
 """
 
 from __future__ import annotations

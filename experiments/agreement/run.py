@@ -40,8 +40,10 @@ def measure(found):
     near = np.abs(mu[:, None] - np.array(list(marks.values()))).min(axis=1) <= config["near"]
     table = found.table(
         "verdicts",
-        f"verdicts on {mu.size} values of mu; far: disagreements farther than {config['near']:g} from a landmark",
-        above="8.6f", up_to="8.6f", expected="<12", values="6", agree="6", unresolved="6", wrong="6", far="6",
+        f"verdicts on {mu.size} values of mu; far: disagreements farther than {config['near']:g} from a"
+        " landmark",
+        above="8.6f", up_to="8.6f", expected="<12", values="6", agree="6", unresolved="6", wrong="6",
+        far="6",
     )  # fmt: skip
     for low, high in pairwise(edges):
         for code in Regime:

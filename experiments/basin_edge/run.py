@@ -16,8 +16,7 @@ def measure(found):
     rng = np.random.default_rng(config["seed"])
     n = config["n_starts"]
     table = found.table(
-        "starts",
-        f"{n} starts each, {config['n_steps']} steps",
+        "starts", f"{n} starts each, {config['n_steps']} steps",
         mu="4.2f", inside="7", wrong="6", farthest="8.1e", nearest_start="8.1e",
     )  # fmt: skip
     for mu in np.linspace(*config["mu"], config["n_mu"]):
@@ -40,8 +39,7 @@ def beside(rng, found):
     """Share of wrong starts at a given relative distance from the ellipse, half of them on either side."""
     config = found.config
     table = found.table(
-        "beside",
-        f"{CHUNK * config['n_mu']} starts beside the ellipse, half of them inside",
+        "beside", f"{CHUNK * config['n_mu']} starts beside the ellipse, half of them inside",
         relative_distance="8.0e", wrong="8.3%",
     )  # fmt: skip
     for exponent in config["beside"]:

@@ -39,7 +39,9 @@ def fit_law(found, config, table):
     )
     (slope, ratio), straight = np.polyfit(np.sqrt(gaps), values, 1, w=1 / errors, cov=True)
     fit = found.table(
-        "law", f"k >= {config['fit']}: the power; with 1/2 and a correction in sqrt(2 - mu), the constant over 1/sqrt(3)",
+        "law",
+        f"k >= {config['fit']}: the power; with 1/2 and a correction in sqrt(2 - mu), the constant over"
+        " 1/sqrt(3)",
         power="7.4f", power_error="7.4f", correction="6.2f", ratio="7.4f", ratio_error="7.4f",
     )  # fmt: skip
     fit.row(

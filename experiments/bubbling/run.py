@@ -51,8 +51,10 @@ def cycles(found, config):
     mus = np.linspace(1, 2, c["n_mu"] + 2)[1:-1]
     all_of = {mu: list(bursts.balanced_cycles(find_cycles(mu, c["max_period"]))) for mu in mus}
     table = found.table(
-        "cycles", f"balanced cycles at {c['n_mu']} values of mu in (1, 2), by kind: |multiplier across| per step",
-        kind="<8", period="6", fewest="6", most="6", in_all="6", least="14.12f", largest="14.12f", at_mu="6.4f", above_1="7",
+        "cycles",
+        f"balanced cycles at {c['n_mu']} values of mu in (1, 2), by kind: |multiplier across| per step",
+        kind="<8", period="6", fewest="6", most="6", in_all="6", least="14.12f", largest="14.12f",
+        at_mu="6.4f", above_1="7",
     )  # fmt: skip
     for kind in ("inside", "minimum", "vertices", "outside"):
         for period in range(1, c["max_period"] + 1):
@@ -109,7 +111,8 @@ def noise(found, config):
     print(f"local slopes of a normal b: {' '.join(f'{x:.1f}' for x in gauss)}")
     table = found.table(
         "noise",
-        f"{c['n_orbits']} orbits, {c['n_steps']} steps with noise: |b| / sigma at 50, 99, 99.99 % (q), errors, slopes of the tail",
+        f"{c['n_orbits']} orbits, {c['n_steps']} steps with noise: |b| / sigma at 50, 99, 99.99 % (q),"
+        " errors, slopes of the tail",
         mu="5.2f", sigma="6.0e", noise="<7", **TAIL, **slopes_of(survivals),
     )  # fmt: skip
     for mu in config["mus"]:
@@ -125,7 +128,8 @@ def escapes(found, config):
     steps = steps_of(config, n_orbits=c["n_orbits"])
     table = found.table(
         "escapes",
-        f"larger noise: escaped in {steps['n_transient'] + steps['n_steps']} steps, of {c['n_orbits']}; 99.99 % of |b| / sigma",
+        f"larger noise: escaped in {steps['n_transient'] + steps['n_steps']} steps, of {c['n_orbits']};"
+        " 99.99 % of |b| / sigma",
         mu="5.2f", sigma="6.0e", noise="<7", escaped="8.1%", q2="8.1f",
     )  # fmt: skip
     for mu in config["mus"]:
@@ -140,9 +144,11 @@ def control(found, config):
     """The factor across enlarged: the attractor still attracts across, cycles in it do not."""
     c, survivals = config["control"], config["noise"]["survivals"]
     table = found.table(
-        "control", "control: b' = g (1 + r) b; repel: cycles inside and minima that do; kappa: power of the tail, and found",
-        mu="5.2f", g="5.2f", exponent="8.4f", repel="5", cycles="6", kappa="6.3f", slope="6.3f", slope_error="6.3f",
-        **TAIL, **slopes_of(survivals),
+        "control",
+        "control: b' = g (1 + r) b; repel: cycles inside and minima that do; kappa: power of the tail,"
+        " and found",
+        mu="5.2f", g="5.2f", exponent="8.4f", repel="5", cycles="6", kappa="6.3f", slope="6.3f",
+        slope_error="6.3f", **TAIL, **slopes_of(survivals),
     )  # fmt: skip
     for mu, gain in c["gains"]:
         across = exponent(config, [mu], config["exponent"]["n_steps"]).transverse[0] + math.log(gain)
@@ -152,7 +158,8 @@ def control(found, config):
         slope, error = response.slope(c["fit"])
         table.row(
             mu=mu, g=gain, exponent=across, repel=sum(x > 1 for x in sizes), cycles=len(sizes),
-            kappa=bursts.tail_exponent(mu, gain), slope=slope, slope_error=error, **tail(response, survivals),
+            kappa=bursts.tail_exponent(mu, gain), slope=slope, slope_error=error,
+            **tail(response, survivals),
         )  # fmt: skip
 
 
@@ -162,7 +169,8 @@ def control_escapes(found, config):
     mu, gain = c["escaping"]
     steps = steps_of(config, n_orbits=c["escaping_orbits"], n_steps=c["escaping_steps"])
     table = found.table(
-        "control_escapes", f"control, mu = {mu}, g = {gain}: escaped in {steps['n_transient'] + steps['n_steps']} steps",
+        "control_escapes",
+        f"control, mu = {mu}, g = {gain}: escaped in {steps['n_transient'] + steps['n_steps']} steps",
         sigma="6.0e", escaped="9.4%", median="8.2f",
     )  # fmt: skip
     for sigma in c["sigmas"]:

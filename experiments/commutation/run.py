@@ -17,7 +17,8 @@ def measure(found):
     table = found.table(
         "cases",
         f"{config['n_steps']} steps of training beside the map; predicted horizon: ln(tol / eps) / exponent",
-        case="<19", mu="6.3f", error="7.1e", predicted="<18", trained="<18", horizon="7", predicted_horizon="6.1f",
+        case="<19", mu="6.3f", error="7.1e", predicted="<18", trained="<18", horizon="7",
+        predicted_horizon="6.1f",
     )  # fmt: skip
     for name, (mu, u, v) in config["cases"].items():
         value, key_query = mode.weights(u, v, frozen)

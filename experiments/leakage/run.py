@@ -25,10 +25,12 @@ def static(found, c):
     lengths, count = np.array(c["lengths"]), {"n_prompts": c["n_prompts"], "n_seeds": c["n_seeds"]}
     table = found.table(
         "static",
-        f"leakage of independent prompts, {c['n_seeds']} times {c['n_prompts']} of each length: slopes over n; small:"
+        f"leakage of independent prompts, {c['n_seeds']} times {c['n_prompts']} of each length: slopes"
+        " over n; small:"
         f" n <= {c['small']}, large: n >= {c['large']}, shifted: over n + d - 1; constant: over its limit",
         d="2", noise="5g", **slopes("all", "8.4f"), **slopes("small", "8.4f"), **slopes("large", "8.4f"),
-        **slopes("shifted", "8.4f"), law_chi2="8.1f", law_dof="7", law_p="6.3f", constant="8.4f", constant_error="6.4f",
+        **slopes("shifted", "8.4f"), law_chi2="8.1f", law_dof="7", law_p="6.3f", constant="8.4f",
+        constant_error="6.4f",
     )  # fmt: skip
     curves = []
     for d in c["features"]:
@@ -40,12 +42,11 @@ def static(found, c):
             constant = np.exp(y[-1]) * np.sqrt(lengths[-1] / (d - 1) / (1 + noise**2))
             small, large = halves(c, lengths, y, error)
             table.row(
-                d=d, noise=noise,
-                **of_fit("all", leaks.fit_slope(np.log(lengths), y, error)),
+                d=d, noise=noise, **of_fit("all", leaks.fit_slope(np.log(lengths), y, error)),
                 **of_fit("small", small), **of_fit("large", large),
-                **of_fit("shifted", leaks.fit_slope(np.log(lengths + d - 1), y, error)),
-                law_chi2=off, law_dof=y.size, law_p=chi2.sf(off, y.size),
-                constant=constant, constant_error=constant * error[-1],
+                **of_fit("shifted", leaks.fit_slope(np.log(lengths + d - 1), y, error)), law_chi2=off,
+                law_dof=y.size, law_p=chi2.sf(off, y.size), constant=constant,
+                constant_error=constant * error[-1],
             )  # fmt: skip
             curves += [(d, noise, *row) for row in zip(lengths, np.exp(y), np.exp(y) * error, strict=True)]
             progress(f"static: d = {d}, noise {noise:g}", began)
@@ -73,7 +74,8 @@ def controls(found, c, sizes):
     """Prompts with queries of their own, and prompts on exactly one mode."""
     count, d = {"n_prompts": sizes["n_prompts"], "n_seeds": sizes["n_seeds"]}, c["features"]
     table = found.table(
-        "controls", f"controls, d = {d}: leakage (root mean square)", kind="<12", n="5", leakage="8.4f", error="7.4f", law="7.4f"
+        "controls", f"controls, d = {d}: leakage (root mean square)",
+        kind="<12", n="5", leakage="8.4f", error="7.4f", law="7.4f",
     )  # fmt: skip
     for kind in leaks.KINDS[1:]:
         for n in c["lengths"]:
@@ -97,10 +99,12 @@ def dynamic(found, c):
         progress(f"dynamic: seed {seed + 1}/{c['n_seeds']}", began)
     table = found.table(
         "training",
-        f"training, {c['n_steps']} steps of {c['batch_size']} prompts, {c['n_seeds']} seeds: way of W beside the mode at step"
-        f" {c['early']} and at the end, error of a step; slopes over n, small: n <= {c['small']}, large: n >= {c['large']}",
-        mu="4g", beside="6g", measured="<9", **slopes("all", "8.4f"), **slopes("small", "8.4f"), **slopes("large", "8.4f"),
-        left_out="8",
+        f"training, {c['n_steps']} steps of {c['batch_size']} prompts, {c['n_seeds']} seeds: way of W"
+        " beside the mode at step"
+        f" {c['early']} and at the end, error of a step; slopes over n, small: n <= {c['small']}, large:"
+        f" n >= {c['large']}",
+        mu="4g", beside="6g", measured="<9", **slopes("all", "8.4f"), **slopes("small", "8.4f"),
+        **slopes("large", "8.4f"), left_out="8",
     )  # fmt: skip
     ways = []
     for (mu, beside), run in zip(cases, runs, strict=True):
@@ -127,7 +131,8 @@ def settled(found, c, other):
     settings = {name: other[name] for name in names} | {"beside": 0.0, "n_steps": c["n_steps"]}
     table = found.table(
         "settled",
-        f"{c['n_steps']} steps, mu = {c['mu']}: way of W beside the mode over that along it, rms; law: sqrt(2 (d - 1) / N)"
+        f"{c['n_steps']} steps, mu = {c['mu']}: way of W beside the mode over that along it, rms; law:"
+        " sqrt(2 (d - 1) / N)"
         " / (1 - start)",
         N="4", n="5", way="7.4f", error="7.4f", law="7.4f",
     )  # fmt: skip
@@ -149,7 +154,8 @@ def risks(found, c):
     names = ("start", "batch_size", "n_steps", "n_trainings", "ratio")
     table = found.table(
         "risk",
-        f"step size at which half of {c['n_trainings']} trainings leave, {c['n_steps']} steps of {c['batch_size']} prompts;"
+        f"step size at which half of {c['n_trainings']} trainings leave, {c['n_steps']} steps of"
+        f" {c['batch_size']} prompts;"
         f" {c['n_seeds']} seeds; short: 1 - trained / predicted",
         beside="6g", n="5", mu="7.4f", mu_error="7.4f", short="9.5f", error="8.5f",
     )  # fmt: skip
@@ -170,8 +176,8 @@ def risks(found, c):
 def say_powers(found, c):
     """Power of n in what is missing, where that is above 3 errors."""
     table = found.table(
-        "risk_powers", "slope of 1 - trained / predicted, where above 3 errors", beside="6g", least_n="7", lengths="7",
-        slope="8.4f", error="7.4f", chi2="7.1f", dof="3",
+        "risk_powers", "slope of 1 - trained / predicted, where above 3 errors",
+        beside="6g", least_n="7", lengths="7", slope="8.4f", error="7.4f", chi2="7.1f", dof="3",
     )  # fmt: skip
     for beside in c["beside"]:
         rows = found["risk"].at(beside=beside)
@@ -181,8 +187,8 @@ def say_powers(found, c):
                 relative = sure["error"] / sure["short"]
                 fit = leaks.fit_slope(np.log(sure["n"]), np.log(sure["short"]), relative)
                 table.row(
-                    beside=beside, least_n=least, lengths=len(sure), slope=fit.slope, error=fit.error, chi2=fit.chi2,
-                    dof=fit.dof,
+                    beside=beside, least_n=least, lengths=len(sure), slope=fit.slope, error=fit.error,
+                    chi2=fit.chi2, dof=fit.dof,
                 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from lintrans.errors import InputError
 
 PARTS = (*CHECKS, "control", "shrinkage")
 COLUMNS = {
-    "claim": "<22", "what": "<54", "derived": "12.6g", "drawn": "12.6g", "error": "8.2g", "z": "6.2f", "verdict": "<7",
+    "claim": "<22", "what": "<54", "derived": "12.6g", "drawn": "12.6g", "error": "8.2g", "z": "6.2f",
+    "verdict": "<7",
 }  # fmt: skip
 
 

@@ -82,8 +82,7 @@ def report(found) -> None:
         power, error = slope(found_rows)
         powers.row(prompts=name, power=power, error=error)
     table = found.table(
-        "shrinkage",
-        "largest mu with a risk of 10 %, over that of the full batch, with its interval",
+        "shrinkage", "largest mu with a risk of 10 %, over that of the full batch, with its interval",
         prompts="<13", B="5", measured="7.4f", low="7.4f", high="7.4f", certified="7.4f",
     )  # fmt: skip
     for name, found_rows in rows.items():

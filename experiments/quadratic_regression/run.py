@@ -22,7 +22,8 @@ def compare(found, config):
     n_steps, mus, size = config["n_steps"], config["mus"], {k: config[k] for k in ("n", "d", "seed")}
     table = found.table(
         "phases",
-        f"{len(mus)} values of mu, {config['n']} samples each, {n_steps} steps: phases by training that agree with the map",
+        f"{len(mus)} values of mu, {config['n']} samples each, {n_steps} steps: phases by training that"
+        " agree with the map",
         model="<20", samples="7", agree="6", **dict.fromkeys(KINDS, "6"),
     )  # fmt: skip
     for name, model in phases.MODELS.items():
@@ -41,9 +42,11 @@ def compare(found, config):
 def average(found, config):
     table = found.table(
         "averages",
-        f"test error, mean of {config['n_seeds']} teachers with its standard error; std over steps; cycle: see training",
+        f"test error, mean of {config['n_seeds']} teachers with its standard error; std over steps;"
+        " cycle: see training",
         data="<18", mu="4.2f", diverged="8", iterates="8.4f", iterates_error="6.4f", iterates_std="6.4f",
-        average="8.4f", average_error="6.4f", average_std="8.6f", training="8.2e", cross="6.3f", cycle="8.2e",
+        average="8.4f", average_error="6.4f", average_std="8.6f", training="8.2e", cross="6.3f",
+        cycle="8.2e",
     )  # fmt: skip
     for name in (averages.ONE_MU, averages.AS_THEY_ARE):
         for mu in config["mus"]:
@@ -82,12 +85,22 @@ def claims(found):
     part = moving["iterates_std"] / moving["iterates"]
     yield check("1 < mu < 2: fluctuation of the iterates over their mean, least", part.min(), at_least=0.02)
     yield check("and largest", part.max(), at_most=0.25, reason="a fifth")
-    yield check("fluctuation of the average over the last steps", moving["average_std"].max(), at_most=found.config["averages"]["still"])  # fmt: skip
+    yield check(
+        "fluctuation of the average over the last steps",
+        moving["average_std"].max(),
+        at_most=found.config["averages"]["still"],
+    )
     yield check("training error of the average, mu < 1", settled["training"].max(), at_most=1e-20)
     yield check("training error of the average, 1 < mu < 2", moving["training"].min(), at_least=1e-4)
     cycle = table.at(data=averages.ONE_MU, mu=1.15)
     ratio = (cycle["training"] / cycle["cycle"]).item()
-    yield check("on the 2-cycle, over its closed form", ratio, at_least=0.99, at_most=1.01, reason="an odd number of steps")  # fmt: skip
+    yield check(
+        "on the 2-cycle, over its closed form",
+        ratio,
+        at_least=0.99,
+        at_most=1.01,
+        reason="an odd number of steps",
+    )
     lower = max(
         moving.at(data=name)["average"].max() / settled.at(data=name)["average"].min()
         for name in (averages.ONE_MU, averages.AS_THEY_ARE)

@@ -16,7 +16,8 @@ def measure(found):
     table = found.table(
         "diagrams",
         f"diagrams of size x size cells, refined from {stride}; seconds of the full and of the refined one",
-        family="<10", size="5", computed="6.1%", proved="6.1%", differ="6", full="6.2f", refined="6.2f", ratio="5.1f",
+        family="<10", size="5", computed="6.1%", proved="6.1%", differ="6", full="6.2f", refined="6.2f",
+        ratio="5.1f",
     )  # fmt: skip
     for name, family in config["families"].items():
         for n in config["sizes"]:
@@ -27,8 +28,8 @@ def measure(found):
             shares = {k: v / n**2 for k, v in refined.count_sources().items()}
             table.row(
                 family=name, size=n, computed=shares["computed"], proved=shares["proved"],
-                differ=(full.regime != refined.regime).sum(),
-                full=seconds_full, refined=seconds, ratio=seconds_full / seconds,
+                differ=(full.regime != refined.regime).sum(), full=seconds_full, refined=seconds,
+                ratio=seconds_full / seconds,
             )  # fmt: skip
     line(found, **config["line"])
 
@@ -39,8 +40,7 @@ def line(found, mu, size, stride):
     refined, seconds = timed(mus, refine_from=stride)
     n, spacing = refined.count_sources()["computed"], mus[1] - mus[0]
     table = found.table(
-        "line",
-        f"line of {size} cells, {n} computed in {seconds:.2f} s, spacing {spacing:.1e}",
+        "line", f"line of {size} cells, {n} computed in {seconds:.2f} s, spacing {spacing:.1e}",
         regime="<10", first="10.7f", closed_form="10.7f", spacing="8.1e", computed="8",
     )  # fmt: skip
     marks = lt.landmarks()
@@ -71,6 +71,17 @@ def claims(found):
     yield check("which over that of the cells is", (faster["ratio"] / cells).max(), at_most=1)
     off = line["first"] - line["closed_form"]
     sharp = np.isin(line["regime"], ("catapult", "divergent"))
-    yield check("catapult and divergence begin off their closed form, in cells", (off / line["spacing"])[sharp].max(), at_most=1, at_least=0)  # fmt: skip
-    yield check("periodic verdicts begin beyond mu = 1 by", off[~sharp].max(), at_least=0, at_most=1e-4, reason="orbits settle slowly there")  # fmt: skip
+    yield check(
+        "catapult and divergence begin off their closed form, in cells",
+        (off / line["spacing"])[sharp].max(),
+        at_most=1,
+        at_least=0,
+    )
+    yield check(
+        "periodic verdicts begin beyond mu = 1 by",
+        off[~sharp].max(),
+        at_least=0,
+        at_most=1e-4,
+        reason="orbits settle slowly there",
+    )
     yield check("cells computed on the line, of a million", line["computed"].max(), at_most=1400)

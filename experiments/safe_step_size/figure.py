@@ -1,4 +1,4 @@
-"""The figure: predicted and trained probabilities, predicted over trained step sizes, what diverges at 1 %."""
+"""The figure: probabilities and step sizes, predicted and trained, and what diverges at 1 %."""
 
 import numpy as np
 

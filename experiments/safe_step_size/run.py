@@ -33,8 +33,10 @@ def one_feature(found, config):
     population, n_steps = problem.population, config["n_steps"]
     facts = population.summary()
     table = found.table(
-        "prompts", f"{', '.join(c['features'])}: prompts of {c['context_length']} rows; critical mu of the full batch",
-        n_prompts="9", curvature_std="8.2f", mismatch_std="8.2f", leakage="8.2g", unit_step_size="10.4g", critical="8.2f",
+        "prompts",
+        f"{', '.join(c['features'])}: prompts of {c['context_length']} rows; critical mu of the full batch",
+        n_prompts="9", curvature_std="8.2f", mismatch_std="8.2f", leakage="8.2g", unit_step_size="10.4g",
+        critical="8.2f",
     )  # fmt: skip
     names = ("n_prompts", "curvature_std", "mismatch_std", "leakage")
     unit, critical = population.unit_step_size, float(critical_mu(*config["start"]))
@@ -56,11 +58,12 @@ def say_cells(found, problem, limits, began):
     c, n_steps = found.config["one"], found.config["n_steps"]
     table = found.table(
         "cells",
-        f"parts that leave and diverge in {n_steps} steps; predicted: {c['n_trajectories']} trajectories, trained:"
+        f"parts that leave and diverge in {n_steps} steps; predicted: {c['n_trajectories']} trajectories,"
+        " trained:"
         f" {c['n_trainings']}, literal, by definition: {c['n_literal']}; off in standard errors",
-        B="3", batches="<17", risk="4.0%", factor="6g", mu="6.4f", left="7.2%", trained_left="7.2%", off_left="5.1f",
-        literal_left="7.1%", diverged="7.2%", trained_diverged="7.2%", off_diverged="5.1f", literal_diverged="7.1%",
-        alike="5", error="7.1e",
+        B="3", batches="<17", risk="4.0%", factor="6g", mu="6.4f", left="7.2%", trained_left="7.2%",
+        off_left="5.1f", literal_left="7.1%", diverged="7.2%", trained_diverged="7.2%", off_diverged="5.1f",
+        literal_diverged="7.1%", alike="5", error="7.1e",
     )  # fmt: skip
     for (size, sampling), predicted in limits.items():
         for cell in safety.compare(problem, size, sampling, c, n_steps, predicted):
@@ -70,8 +73,8 @@ def say_cells(found, problem, limits, began):
                 columns |= {event: cell.predicted[i], f"trained_{event}": cell.trained[i]}
                 columns |= {f"off_{event}": float(off[i]), f"literal_{event}": cell.literal[i]}
             table.row(
-                B=size, batches=sampling, risk=cell.risk, factor=cell.factor, mu=problem.population.mu(cell.eta),
-                alike=cell.n_alike, error=cell.error, **columns,
+                B=size, batches=sampling, risk=cell.risk, factor=cell.factor,
+                mu=problem.population.mu(cell.eta), alike=cell.n_alike, error=cell.error, **columns,
             )  # fmt: skip
         progress(f"trained: {size} {sampling}", began)
     agreement = found.table(
@@ -91,7 +94,8 @@ def many_features(found, config):
     """Prompts with leakage: trainings beside each predictor."""
     c, began = config["many"], time.monotonic()
     full = found.table(
-        "full_batch", "several features: mu up to which the full batch stays in the ellipse, trained and by the mode",
+        "full_batch",
+        "several features: mu up to which the full batch stays in the ellipse, trained and by the mode",
         prompts="<22", leakage="7.3f", trained="8.3f", by_mode_over_it="8.4f",
     )  # fmt: skip
     problems = [prepare(config, case) for case in c["cases"]]
@@ -103,10 +107,12 @@ def many_features(found, config):
     diverge = {f"n_{LABELS[name]}": "6" for name in NAMES}
     table = found.table(
         "leaky",
-        f"half: mu at which half of n trainings diverge within {config['n_steps']} steps, then predicted over it; limit: mu up"
-        f" to which {c['risk']:.0%} of n do, then how many of n others do there (n), and at the limits of the predictors",
-        prompts="<22", use="<8", one_query="9", leakage="7.3f", B="3", n="5", n_trajectories="5", half="6.3f", **predicted,
-        limit="6.3f", low="6.3f", high="6.3f", **diverge,
+        f"half: mu at which half of n trainings diverge within {config['n_steps']} steps, then predicted"
+        " over it; limit: mu up"
+        f" to which {c['risk']:.0%} of n do, then how many of n others do there (n), and at the limits of"
+        " the predictors",
+        prompts="<22", use="<8", one_query="9", leakage="7.3f", B="3", n="5", n_trajectories="5",
+        half="6.3f", **predicted, limit="6.3f", low="6.3f", high="6.3f", **diverge,
     )  # fmt: skip
     for case, problem in zip(c["cases"], problems, strict=True):
         for size, *numbers in zip(c["batch_sizes"], c["n_trainings"], c["n_trajectories"], strict=True):
@@ -114,8 +120,9 @@ def many_features(found, config):
             row = safety.compare_leaky(problem, size, c, config["n_steps"], *numbers, seed=seed)
             table.row(
                 prompts=case["name"], use=case["use"], one_query=int("query_quantile" in case),
-                leakage=problem.population.summary()["leakage"], B=size, n=numbers[0], n_trajectories=numbers[1],
-                half=row.half, limit=row.limit.value, low=row.limit.low, high=row.limit.high,
+                leakage=problem.population.summary()["leakage"], B=size, n=numbers[0],
+                n_trajectories=numbers[1], half=row.half, limit=row.limit.value, low=row.limit.low,
+                high=row.limit.high,
                 **{f"half_{LABELS[name]}": row.predicted[name] / row.half for name in safety.PREDICTORS},
                 **{f"n_{LABELS[name]}": row.diverge[name] for name in NAMES},
             )  # fmt: skip
@@ -127,7 +134,8 @@ def many_features(found, config):
 def say_spans(found, table):
     """Ranges of predicted over trained."""
     spans = found.table(
-        "spans", "predicted over trained, least and largest", one_query="9", use="<8", by="<10", least="6.2f", largest="7.2f"
+        "spans", "predicted over trained, least and largest",
+        one_query="9", use="<8", by="<10", least="6.2f", largest="7.2f",
     )  # fmt: skip
     for one_query, use in sorted({*zip(table["one_query"].tolist(), table["use"].tolist(), strict=True)}):
         for name in safety.PREDICTORS:
@@ -139,9 +147,12 @@ def say_divergence(found, risk, table):
     """Whether others diverge as often as accepted: by their chance alone, and by that of the limit too."""
     kept = found.table(
         "divergence",
-        f"parts of others that diverge at limits of {risk:.0%}; of {len(table)} rows, those with {risk:.0%} in the 95 % interval"
-        " of the part, and those that chance allows at an estimated limit; together, and off in standard errors",
-        by="<10", least="6.1%", largest="7.1%", inside="6", allowed="7", rows="4", together="8.2%", off="5.1f",
+        f"parts of others that diverge at limits of {risk:.0%}; of {len(table)} rows, those with"
+        f" {risk:.0%} in the 95 % interval"
+        " of the part, and those that chance allows at an estimated limit; together, and off in standard"
+        " errors",
+        by="<10", least="6.1%", largest="7.1%", inside="6", allowed="7", rows="4", together="8.2%",
+        off="5.1f",
     )  # fmt: skip
     for name in NAMES:
         k, n = table[f"n_{LABELS[name]}"], table["n"]
@@ -152,8 +163,8 @@ def say_divergence(found, risk, table):
         whole = k.sum() / n.sum()
         off = float(safety.deviation(risk, n_limit.sum(), whole, n.sum()))
         kept.row(
-            by=name, least=(k / n).min(), largest=(k / n).max(), inside=inside[0], allowed=inside[1], rows=k.size,
-            together=whole, off=off,
+            by=name, least=(k / n).min(), largest=(k / n).max(), inside=inside[0], allowed=inside[1],
+            rows=k.size, together=whole, off=off,
         )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ def measure(found):
     inside, outside = config["factors"]
     table = found.table(
         "schedules",
-        f"{len(starts)} starts, full gradient descent; mu_t up to {inside:g} and, beyond, {outside:g} times critical",
+        f"{len(starts)} starts, full gradient descent; mu_t up to {inside:g} and, beyond, {outside:g}"
+        " times critical",
         schedule="<10", largest_Q="10.2e", loss_over_bound="8.4f", escaped="6.0%", escaped_beyond="6.0%",
     )  # fmt: skip
     for schedule in SCHEDULES:

@@ -1,4 +1,4 @@
-"""The figure: the convergent step size with the fitted law, and the stable one against a law without a number."""
+"""The figure: the convergent step size with its law, the stable one against a law without a number."""
 
 import numpy as np
 

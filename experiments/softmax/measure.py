@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 
-from experiments.softmax import boundaries
 import numpy as np
+
+from experiments.softmax import boundaries
 from experiments.softmax.boundaries import CONVERGED, ESCAPED, NAMES, Lanes, Units
 
 # Boundaries and step sizes are in units of mu = 1 of linear attention, eta = T / (h |y_q|).

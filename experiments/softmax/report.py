@@ -42,15 +42,18 @@ def rms(off):
 def ratios(found, t):
     """How the boundaries lie to those of linear attention."""
     table = found.table(
-        "ratios", f"{t['n'].size} cells; softmax over linear, rho: median and middle 68 %, parts below, least; missing: not in the scan",
-        boundary="<14", median="7.2f", low="6.2f", high="7.2f", below_1="7.1%", below_95="8.1%", least="6.2f", missing="7",
+        "ratios",
+        f"{t['n'].size} cells; softmax over linear, rho: median and middle 68 %, parts below, least;"
+        " missing: not in the scan",
+        boundary="<14", median="7.2f", low="6.2f", high="7.2f", below_1="7.1%", below_95="8.1%",
+        least="6.2f", missing="7",
     )  # fmt: skip
     for name in (*OBSERVED, "converges_last", "bounded_last"):
         rho = t[name][np.isfinite(t[name])]
         low, median, high = np.quantile(rho, (0.16, 0.5, 0.84))
         table.row(
-            boundary=name, median=median, low=low, high=high, below_1=np.mean(rho < 1), below_95=np.mean(rho < 0.95),
-            least=rho.min(), missing=t[name].size - rho.size,
+            boundary=name, median=median, low=low, high=high, below_1=np.mean(rho < 1),
+            below_95=np.mean(rho < 0.95), least=rho.min(), missing=t[name].size - rho.size,
         )  # fmt: skip
 
 
@@ -107,7 +110,9 @@ def usable(t, name):
 def tell_fits(found, t):
     """Every law, fitted to the even seeds; residuals in the odd ones."""
     table = found.table(
-        "fits", "rms and largest |ln(observed / predicted)| in the seeds not fitted; n_eff = 1 / sum p^2 at the minimum of small steps",
+        "fits",
+        "rms and largest |ln(observed / predicted)| in the seeds not fitted; n_eff = 1 / sum p^2 at the"
+        " minimum of small steps",
         law="<36", boundary="<9", rms="6.3f", worst="6.2f",
     )  # fmt: skip
     fits = {name: {} for name in OBSERVED}
@@ -122,9 +127,11 @@ def headline(found, t, fits):
     """The law of the README: its parameters, and how much it explains."""
     law = laws.HEADLINE
     table = found.table(
-        "headline", f"{law.name}: parts within a factor 1.25 and 2; rms with exp(entropy), and with n_eff where training ends",
-        boundary="<9", c="6.1f", c_error="7.1f", a="6.2f", a_error="7.2f", explains="8.0%", within_1_25="11.0%",
-        within_2="8.0%", rms_entropy="11.3f", rms_end="7.3f",
+        "headline",
+        f"{law.name}: parts within a factor 1.25 and 2; rms with exp(entropy), and with n_eff where"
+        " training ends",
+        boundary="<9", c="6.1f", c_error="7.1f", a="6.2f", a_error="7.2f", explains="8.0%",
+        within_1_25="11.0%", within_2="8.0%", rms_entropy="11.3f", rms_end="7.3f",
     )  # fmt: skip
     for name in OBSERVED:
         here, log_rho, fitted = usable(t, name)
@@ -185,7 +192,8 @@ def residuals(found, t, fit):
     here, _, fitted = usable(t, "converges")
     n, temperature = here["n"][~fitted], here["temperature"][~fitted]
     table = found.table(
-        "residuals", f"{fit.law.name}, {OBSERVED['converges']}: ln(observed / predicted) in the seeds not fitted",
+        "residuals",
+        f"{fit.law.name}, {OBSERVED['converges']}: ln(observed / predicted) in the seeds not fitted",
         n="3", T="5g", mean="6.2f", rms="6.2f",
     )  # fmt: skip
     for one in np.unique(n):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.entry import HERE, progress
-from experiments.softmax import figure, laws, measure as cells, report
+from experiments.softmax import figure, laws, report
+from experiments.softmax import measure as cells
 from experiments.softmax.report import OBSERVED
 from experiments.tables import check
 from lintrans.errors import InputError
@@ -73,7 +74,8 @@ def compare(found, t):
         same = (kept["seed"] == seed) & (kept["n"] == n) & (kept["temperature"] == temperature)
         places += np.flatnonzero(same).tolist()
     table = found.table(
-        "kept", "the cells measured over those of the kept table", column="<20", cells="5", largest_off="8.1e", median_off="8.1e"
+        "kept", "the cells measured over those of the kept table",
+        column="<20", cells="5", largest_off="8.1e", median_off="8.1e",
     )  # fmt: skip
     for name in (*NOT_CHAOTIC, "softmax_converges", "softmax_bounded"):
         off = np.abs(np.log(t[name] / kept[name][places]))
@@ -91,7 +93,8 @@ def changes(found, t):
     }
     table = found.table(
         "changes",
-        f"change of ln rho with {settings['more_steps']} times the steps, {settings['smaller_start']} times the start, another"
+        f"change of ln rho with {settings['more_steps']} times the steps, {settings['smaller_start']}"
+        " times the start, another"
         " start: part above 0.02, root mean square, largest, mean",
         change="<14", boundary="<9", cells="5", above="6.1%", rms="6.3f", largest="7.2f", mean="6.3f",
     )  # fmt: skip
@@ -105,8 +108,8 @@ def changes(found, t):
             change = change[np.isfinite(change)]
             size = np.abs(change)
             table.row(
-                change=label, boundary=name, cells=size.size, above=np.mean(size > 0.02), rms=report.rms(size),
-                largest=size.max(), mean=change.mean(),
+                change=label, boundary=name, cells=size.size, above=np.mean(size > 0.02),
+                rms=report.rms(size), largest=size.max(), mean=change.mean(),
             )  # fmt: skip
 
 

@@ -24,9 +24,10 @@ def measure(found):
             modes.row(labels=labels, mode=i + 1, curvature_over_first=ratio)
     table = found.table(
         "shares",
-        f"{config['n_starts']} starts of every size; shares of the prediction by mode, means over those that converged",
-        labels="<12", size="5g", mu="5g", converged="6.1%", escaped="6.1%",
-        mode_1="6.3f", mode_2="6.3f", mode_3="6.3f", rest="6.3f", effective="6.2f", mean_curvature="6.3f", cap="6.3f",
+        f"{config['n_starts']} starts of every size; shares of the prediction by mode, means over those"
+        " that converged",
+        labels="<12", size="5g", mu="5g", converged="6.1%", escaped="6.1%", mode_1="6.3f", mode_2="6.3f",
+        mode_3="6.3f", rest="6.3f", effective="6.2f", mean_curvature="6.3f", cap="6.3f",
     )  # fmt: skip
     for labels, size in [(DEVIATIONS, size) for size in config["scales"]] + [
         (OWN_UNITS, config["scales"][0])
@@ -42,9 +43,9 @@ def measure(found):
                 effective = np.median(1 / np.square(shares).sum(axis=1))
                 curvature = np.median(shares @ ratio)
             table.row(
-                labels=labels, size=size, mu=mu, converged=converged, escaped=escaped,
-                mode_1=mean[0], mode_2=mean[1], mode_3=mean[2], rest=mean[3:].sum(),
-                effective=effective, mean_curvature=curvature, cap=1 / mu,
+                labels=labels, size=size, mu=mu, converged=converged, escaped=escaped, mode_1=mean[0],
+                mode_2=mean[1], mode_3=mean[2], rest=mean[3:].sum(), effective=effective,
+                mean_curvature=curvature, cap=1 / mu,
             )  # fmt: skip
     keep_curves(found, problems[DEVIATIONS])
 
@@ -97,11 +98,17 @@ def claims(found):
     exact, strange = (np.abs(curve["mu"] - mu).argmin() for mu in (1, 1.85))
     converged = curve["converged"]
     yield check(
-        "mu = 1: part that converges, less than next to it", converged[exact], at_most=min(converged[[exact - 1, exact + 1]]) - 0.1
-    )  # fmt: skip
+        "mu = 1: part that converges, less than next to it",
+        converged[exact],
+        at_most=min(converged[[exact - 1, exact + 1]]) - 0.1,
+    )
     yield check("mu = 1.85: part that still oscillates", 1 - converged[strange], at_least=0.6, at_most=0.9)
     own = found["shares"].at(labels=OWN_UNITS)
-    yield check("labels in their own units, mu > 1: nothing converges", own.where(own["mu"] > 1)["converged"].max(), equals=0)  # fmt: skip
+    yield check(
+        "labels in their own units, mu > 1: nothing converges",
+        own.where(own["mu"] > 1)["converged"].max(),
+        equals=0,
+    )
     stiffest, second = found["modes"].at(labels=OWN_UNITS)["curvature_over_first"][:2]
     yield check(
         "there the label direction is stiffer than the next", stiffest / second, at_least=1458, at_most=1460

@@ -17,8 +17,8 @@ def measure(found):
     table = found.table(
         "faces",
         "float less SymPy in ulps; simulation less SymPy in standard errors (se) or tolerances (tol)",
-        quantity="<38", claim="<27", at="<29", SymPy="19.15g", ulps="5.1f", simulation="19.15g", error="7.1e",
-        off_by="6.2f", unit="<4", float="<5", simulated="<9",
+        quantity="<38", claim="<27", at="<29", SymPy="19.15g", ulps="5.1f", simulation="19.15g",
+        error="7.1e", off_by="6.2f", unit="<4", float="<5", simulated="<9",
     )  # fmt: skip
     for form in FORMS:
         for point in form.points:
