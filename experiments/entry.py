@@ -94,20 +94,22 @@ def main(words: list[str] | None = None) -> int:
     """Run what the command line asks for: 0 if every check holds, 1 if one fails, 2 for a bad command."""
     words = sys.argv[1:] if words is None else words
     try:
-        if not words or words[0] in ("-h", "--help"):
-            print(overview())
-            return 0 if words else 2
-        name, *rest = words
-        if name == "all":
-            return import_module("experiments.everything").main(rest)
-        if name not in NAMES:
-            raise InputError(
-                f"experiment must be one of {', '.join(NAMES)}, or all, got {name!r}; choose one"
-            )
-        return run(name, rest)
+        return dispatch(words)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return 0 if words else 2
+    name, *rest = words
+    if name == "all":
+        return import_module("experiments.everything").main(rest)
+    if name not in NAMES:
+        raise InputError(f"experiment must be one of {', '.join(NAMES)} or all, got {name!r}; choose one")
+    return run(name, rest)
 
 
 def overview() -> str:
