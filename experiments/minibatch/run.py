@@ -31,6 +31,8 @@ def measure(found):
         raise InputError(
             f"parts must be some of {', '.join(PARTS)}, got {', '.join(unknown)}; choose of these"
         )
+    if found.options.figure and "shrinkage" not in parts:
+        raise InputError("--figure draws the part shrinkage, got others only; add it to the parts")
     statements = [name for name in CHECKS if name in parts]
     if statements:
         compare(found, statements)
@@ -132,7 +134,5 @@ def of_shrinkage(found):
 
 
 def draw(found, path):
-    if "shrinkage" not in found:
-        raise InputError("--figure shows the part shrinkage, got others only; add it to the parts")
     with panels(path, dpi=300, style={}, figsize=(3.5, 2.8)) as axes:
         shrink.draw(found, axes)
