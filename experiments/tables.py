@@ -137,14 +137,14 @@ class Found:
     def __contains__(self, name: str) -> bool:
         return name in self.tables
 
-    def table(self, name: str, title: str, **formats: str) -> Table:
+    def table(self, name: str, title: str, /, **formats: str) -> Table:
         """Begin a table, and print its title and the names of its columns."""
         found = self.tables[name] = Table(formats)
         print(f"\n{title}")
         found.head()
         return found
 
-    def keep(self, name: str, **columns: Iterable[Any]) -> Table:
+    def keep(self, name: str, /, **columns: Iterable[Any]) -> Table:
         """Keep columns that are too long to be printed: curves and raw data."""
         found = self.tables[name] = Table(dict.fromkeys(columns, ""), columns)
         return found

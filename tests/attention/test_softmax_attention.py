@@ -552,14 +552,14 @@ def test_the_kept_table_is_that_of_the_code():
 
 def test_quick_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = ["softmax", "--output", "found.h5", "--figure", "softmax.png"]
-    assert entry.main([*words, "--quick", "--table", "cells.csv"]) == 0
+    words = ["softmax", "--quick", "--output", "found.h5"]
+    assert entry.main([*words, "--figure", "softmax.png", "--table", "cells.csv"]) == 0
     printed = capsys.readouterr()
     assert "seed 3/3" in printed.err
     assert "12 cells measured" in printed.out
     assert all(law.name in printed.out for law in laws.LAWS)
     assert {path.name for path in tmp_path.iterdir()} == {"found.h5", "cells.csv", "softmax.png"}
-    assert entry.main([*words, "--quick", "--force", "--data", str(KEPT)]) == 0
+    assert entry.main([*words, "--force", "--data", str(KEPT)]) == 0
     again = capsys.readouterr().out
     assert (
         again.partition("1344 cells")[2].splitlines()[:40]

@@ -208,7 +208,7 @@ def test_quick_run(tmp_path, capsys, monkeypatch):
     assert "FAIL" not in printed.out
     assert "training, " in printed.err
     assert {path.name for path in tmp_path.iterdir()} == {"found.h5", "peaks.csv", "gains.png"}
-    assert len(limits.read(tmp_path / "peaks.csv")) == 2 * 2 * 2 * len(shapes.SCHEDULES) * 2
+    assert len(limits.read(tmp_path / "peaks.csv")) == 2 * 2 * len(shapes.SCHEDULES) * 2
     assert entry.main(["batch_schedules", "drift", "--quick", "--power", "1"]) == 1
     assert "FAIL" in capsys.readouterr().out
     assert entry.main(["batch_schedules", "drifts"]) == 2
