@@ -98,9 +98,8 @@ def report(found: Found, peaks: Peaks) -> None:
     length = round(CONFIG["schedules"]["warm_up"] * CONFIG["n_steps"])
     table = found.table(
         "times",
-        f"at the constant peak of 10 % risk: early, the part by step {length} of those that left; median"
-        " step; parts that leave"
-        " under each schedule; ratios of its largest peak",
+        f"at the constant peak of 10 % risk: early, the part by step {length} of those that left;"
+        " median step; parts that leave under each schedule; ratios of its largest peak",
         population="<13", start="5", B="3", mu="6.4f", early="6.1%", median="6.0f",
         **{f"leave_{label(name)}": "8.2%" for name in names},
         **{f"peak_{label(name)}": "6.3f" for name in names[1:]},
@@ -113,7 +112,7 @@ def report(found: Found, peaks: Peaks) -> None:
             **{f"peak_{label(one)}": ratio(peaks, row.case, one, 0.1).value for one in names[1:]},
         )  # fmt: skip
     report_ranks(found, table)
-    report_means(found, peaks, [(*case,) for case in cases() if (case, "constant", 0.1) in peaks])
+    report_means(found, peaks, [case for case in cases() if (case, "constant", 0.1) in peaks])
     report_samples(found, peaks)
     report_hazards(found, peaks)
 
@@ -122,8 +121,7 @@ def report_ranks(found: Found, table) -> None:
     ranks = found.table(
         "ranks",
         "rank correlation of the part that left early with the ratio of peaks, and of risks; ratios"
-        " where less and where more"
-        " than half left early",
+        " where less and where more than half left early",
         schedule="<8", peaks="6.2f", risks="6.2f", late_least="6.3f", late_most="6.3f", early_least="6.3f",
         early_most="6.3f",
     )  # fmt: skip

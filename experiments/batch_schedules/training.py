@@ -64,8 +64,8 @@ def report(found: Found, peaks: Peaks) -> None:
     table = found.table(
         "training",
         f"{c['n_trainings']} trainings of {CONFIG['n_steps']} steps at the peak: parts that left,"
-        " predicted and trained, off in"
-        " standard errors; alike to their trajectory; largest error of a step",
+        " predicted and trained, off in standard errors; alike to their trajectory; largest error of a"
+        " step",
         population="<13", B="3", schedule="<15", mu="6.4f", predicted="7.2%", trained="7.1%", low="6.1%",
         high="6.1%", off="5.1f", alike="5", error="7.1e",
     )  # fmt: skip

@@ -26,8 +26,8 @@ def static(found, c):
     table = found.table(
         "static",
         f"leakage of independent prompts, {c['n_seeds']} times {c['n_prompts']} of each length: slopes"
-        " over n; small:"
-        f" n <= {c['small']}, large: n >= {c['large']}, shifted: over n + d - 1; constant: over its limit",
+        f" over n; small: n <= {c['small']}, large: n >= {c['large']}, shifted: over n + d - 1;"
+        " constant: over its limit",
         d="2", noise="5g", **slopes("all", "8.4f"), **slopes("small", "8.4f"), **slopes("large", "8.4f"),
         **slopes("shifted", "8.4f"), law_chi2="8.1f", law_dof="7", law_p="6.3f", constant="8.4f",
         constant_error="6.4f",
@@ -100,9 +100,8 @@ def dynamic(found, c):
     table = found.table(
         "training",
         f"training, {c['n_steps']} steps of {c['batch_size']} prompts, {c['n_seeds']} seeds: way of W"
-        " beside the mode at step"
-        f" {c['early']} and at the end, error of a step; slopes over n, small: n <= {c['small']}, large:"
-        f" n >= {c['large']}",
+        f" beside the mode at step {c['early']} and at the end, error of a step; slopes over n, small:"
+        f" n <= {c['small']}, large: n >= {c['large']}",
         mu="4g", beside="6g", measured="<9", **slopes("all", "8.4f"), **slopes("small", "8.4f"),
         **slopes("large", "8.4f"), left_out="8",
     )  # fmt: skip
@@ -132,8 +131,7 @@ def settled(found, c, other):
     table = found.table(
         "settled",
         f"{c['n_steps']} steps, mu = {c['mu']}: way of W beside the mode over that along it, rms; law:"
-        " sqrt(2 (d - 1) / N)"
-        " / (1 - start)",
+        " sqrt(2 (d - 1) / N) / (1 - start)",
         N="4", n="5", way="7.4f", error="7.4f", law="7.4f",
     )  # fmt: skip
     for count in c["n_prompts"]:
@@ -155,8 +153,7 @@ def risks(found, c):
     table = found.table(
         "risk",
         f"step size at which half of {c['n_trainings']} trainings leave, {c['n_steps']} steps of"
-        f" {c['batch_size']} prompts;"
-        f" {c['n_seeds']} seeds; short: 1 - trained / predicted",
+        f" {c['batch_size']} prompts; {c['n_seeds']} seeds; short: 1 - trained / predicted",
         beside="6g", n="5", mu="7.4f", mu_error="7.4f", short="9.5f", error="8.5f",
     )  # fmt: skip
     for beside in c["beside"]:

@@ -58,9 +58,9 @@ def say_cells(found, problem, limits, began):
     c, n_steps = found.config["one"], found.config["n_steps"]
     table = found.table(
         "cells",
-        f"parts that leave and diverge in {n_steps} steps; predicted: {c['n_trajectories']} trajectories,"
-        " trained:"
-        f" {c['n_trainings']}, literal, by definition: {c['n_literal']}; off in standard errors",
+        f"parts that leave and diverge in {n_steps} steps; predicted: {c['n_trajectories']}"
+        f" trajectories, trained: {c['n_trainings']}, literal, by definition: {c['n_literal']}; off in"
+        " standard errors",
         B="3", batches="<17", risk="4.0%", factor="6g", mu="6.4f", left="7.2%", trained_left="7.2%",
         off_left="5.1f", literal_left="7.1%", diverged="7.2%", trained_diverged="7.2%", off_diverged="5.1f",
         literal_diverged="7.1%", alike="5", error="7.1e",
@@ -107,10 +107,9 @@ def many_features(found, config):
     diverge = {f"n_{LABELS[name]}": "6" for name in NAMES}
     table = found.table(
         "leaky",
-        f"half: mu at which half of n trainings diverge within {config['n_steps']} steps, then predicted"
-        " over it; limit: mu up"
-        f" to which {c['risk']:.0%} of n do, then how many of n others do there (n), and at the limits of"
-        " the predictors",
+        f"half: mu at which half of n trainings diverge within {config['n_steps']} steps, then"
+        f" predicted over it; limit: mu up to which {c['risk']:.0%} of n do, then how many of n others"
+        " do there (n), and at the limits of the predictors",
         prompts="<22", use="<8", one_query="9", leakage="7.3f", B="3", n="5", n_trajectories="5",
         half="6.3f", **predicted, limit="6.3f", low="6.3f", high="6.3f", **diverge,
     )  # fmt: skip
@@ -148,9 +147,8 @@ def say_divergence(found, risk, table):
     kept = found.table(
         "divergence",
         f"parts of others that diverge at limits of {risk:.0%}; of {len(table)} rows, those with"
-        f" {risk:.0%} in the 95 % interval"
-        " of the part, and those that chance allows at an estimated limit; together, and off in standard"
-        " errors",
+        f" {risk:.0%} in the 95 % interval of the part, and those that chance allows at an estimated"
+        " limit; together, and off in standard errors",
         by="<10", least="6.1%", largest="7.1%", inside="6", allowed="7", rows="4", together="8.2%",
         off="5.1f",
     )  # fmt: skip

@@ -111,8 +111,8 @@ def tell_fits(found, t):
     """Every law, fitted to the even seeds; residuals in the odd ones."""
     table = found.table(
         "fits",
-        "rms and largest |ln(observed / predicted)| in the seeds not fitted; n_eff = 1 / sum p^2 at the"
-        " minimum of small steps",
+        "rms and largest |ln(observed / predicted)| in the seeds not fitted; n_eff = 1 / sum p^2 at"
+        " the minimum of small steps",
         law="<36", boundary="<9", rms="6.3f", worst="6.2f",
     )  # fmt: skip
     fits = {name: {} for name in OBSERVED}

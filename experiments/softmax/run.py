@@ -94,8 +94,7 @@ def changes(found, t):
     table = found.table(
         "changes",
         f"change of ln rho with {settings['more_steps']} times the steps, {settings['smaller_start']}"
-        " times the start, another"
-        " start: part above 0.02, root mean square, largest, mean",
+        " times the start, another start: part above 0.02, root mean square, largest, mean",
         change="<14", boundary="<9", cells="5", above="6.1%", rms="6.3f", largest="7.2f", mean="6.3f",
     )  # fmt: skip
     for label, one in changed.items():
