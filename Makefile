@@ -3,6 +3,8 @@
 #   make test    installs the test tools, then runs everything CI runs
 # A third builds the documentation site; it proves every claim and runs every chapter on the way.
 #   make docs    installs Sphinx, then leaves the site in docs/_build/html
+# A fourth asks again what was published:
+#   make experiments    runs every experiment quick, and checks what it claims
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -13,7 +15,7 @@ TABLE := example --target progression --features bmi --standardize --center --n-
 
 FEATURES := example --target progression --standardize --center --n-prompts 2000
 
-.PHONY: demo test test-thorough test-oldest lint docs figures clean
+.PHONY: demo test test-thorough test-oldest lint docs experiments figures clean
 
 demo: .venv/installed
 	@mkdir -p demo
@@ -40,6 +42,9 @@ lint: .venv/installed-test
 docs: .venv/installed-docs
 	$(BIN)/sphinx-build --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+experiments: .venv/installed
+	$(BIN)/python -m experiments all --quick
 
 figures: .venv/installed
 	@mkdir -p demo

@@ -1,13 +1,12 @@
 """Print, per range of mu, how many verdicts agree with closed form and exponent."""
 
-import tomllib
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 import lintrans as lt
-from lintrans.two_factor.regimes import Regime
+from experiments.tables import check
+from lintrans.two_factor import Regime
 
 
 def critical_exponent(mu, n_transient, n_steps):
@@ -21,34 +20,45 @@ def critical_exponent(mu, n_transient, n_steps):
     return total / n_steps
 
 
-def main() -> None:
-    config = tomllib.loads((Path(__file__).parent / "config.toml").read_text())
-    mu = np.linspace(0, config["mu_max"], config["n_mu"] + 1)[1:]
-    diagram = lt.phase_diagram(mu)
-    verdict = diagram.regime[:, 0]
-    marks = {name: mark.mu for name, mark in lt.landmarks().items()}
+def expected_regimes(mu, marks, config):
+    """By closed form, and between accumulation and mu = 2 by the exponent."""
     bounds = [marks[name] for name in ("monotone", "stable", "accumulation", "chebyshev")]
     codes = [Regime.MONOTONE, Regime.CATAPULT, Regime.PERIODIC, Regime.CHAOTIC, Regime.DIVERGENT]
     expected = np.array([int(code) for code in codes])[np.searchsorted(bounds, mu)]
     middle = np.flatnonzero((mu > marks["accumulation"]) & (mu < marks["chebyshev"]))
     exponent = critical_exponent(mu[middle], config["n_transient"], config["n_steps"])
     expected[middle] = np.where(exponent < 0, Regime.PERIODIC, Regime.CHAOTIC)
+    return expected, [0.0, *bounds, config["mu_max"]]
+
+
+def measure(found):
+    config = found.config
+    mu = np.linspace(0, config["mu_max"], config["n_mu"] + 1)[1:]
+    verdict = lt.phase_diagram(mu).regime[:, 0]
+    marks = {name: mark.mu for name, mark in lt.landmarks().items()}
+    expected, edges = expected_regimes(mu, marks, config)
     near = np.abs(mu[:, None] - np.array(list(marks.values()))).min(axis=1) <= config["near"]
-    row = "{:<22} {:<12} {:>6} {:>7} {:>11} {:>6}"
-    print(row.format("mu", "expected", "values", "agree", "unresolved", "wrong"))
-    edges = [0.0, *bounds, config["mu_max"]]
+    table = found.table(
+        "verdicts",
+        f"verdicts on {mu.size} values of mu; far: disagreements farther than {config['near']:g} from a"
+        " landmark",
+        above="8.6f", up_to="8.6f", expected="<12", values="6", agree="6", unresolved="6", wrong="6",
+        far="6",
+    )  # fmt: skip
     for low, high in pairwise(edges):
         for code in Regime:
             cells = (mu > low) & (mu <= high) & (expected == code)
             if cells.any():
-                agree = (verdict == expected)[cells].sum()
-                unresolved = (verdict == Regime.UNRESOLVED)[cells].sum()
-                wrong = cells.sum() - agree - unresolved
-                span = f"({low:.6f}, {high:.6f}]"
-                print(row.format(span, code.label, cells.sum(), agree, unresolved, wrong))
-    far = (verdict != expected) & ~near
-    print(f"disagreements farther than {config['near']:g} from a landmark: {far.sum()} of {(~near).sum()}")
+                differ, unresolved = cells & (verdict != expected), cells & (verdict == Regime.UNRESOLVED)
+                table.row(
+                    above=low, up_to=high, expected=code.label, values=cells.sum(),
+                    agree=(cells & ~differ).sum(), unresolved=unresolved.sum(),
+                    wrong=(differ & ~unresolved).sum(), far=(differ & ~near).sum(),
+                )  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+def claims(found):
+    table = found["verdicts"]
+    yield check("all five regimes are there to be judged", np.unique(table["expected"]).size, equals=5)
+    yield check("no verdict is wrong", table["wrong"].sum(), equals=0)
+    yield check("none is unresolved but next to a landmark", table["far"].sum(), equals=0)

@@ -1,261 +1,293 @@
-"""Print whether anything in the balanced attractor amplifies an imbalance for ever, and draw the figure."""
+"""Print whether anything in the balanced attractor amplifies an imbalance for ever."""
 
 import math
-import tomllib
-from pathlib import Path
+import time
 
-import bursts
-import matplotlib as mpl
 import numpy as np
 from scipy.stats import norm
 
 import lintrans as lt
+from experiments.bubbling import bursts, figure, near_two
+from experiments.entry import progress
+from experiments.tables import check
+from lintrans.two_factor import find_cycles
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
-HERE = Path(__file__).parent
 QUANTILES = (0.5, 0.01, 1e-4)  # survivals: 50, 99 and 99.99 %
+BOTH = "a and b"
 
 
-def main() -> None:
-    config = tomllib.loads((HERE / "config.toml").read_text())
-    curve = exponents(config)
-    per_step = cycles(config)
-    noise(config)
-    escapes(config)
-    control(config)
-    medians = approach(config)
-    draw(config, curve, per_step, medians)
+def measure(found):
+    for part in (exponents, cycles, noise, escapes, control, control_escapes, near_two.approach):
+        began = time.monotonic()
+        part(found, found.config)
+        progress(part.__name__, began)
 
 
-def measure(config, mus, n_steps):
+def exponent(config, mus, n_steps):
     return lt.lyapunov_exponents(mus, start=(config["start"],) * 2, n_steps=n_steps)
 
 
-def exponents(config):
-    """Transverse exponent over mu in (1, 2)."""
+def exponents(found, config):
+    """Transverse exponent over mu in (1, 2), and at named values."""
     c = config["exponent"]
     inside = np.linspace(1, 2, c["n_mu"] + 2)[1:-1]
-    found = measure(config, inside, c["n_steps"])
-    across, limit = found.transverse, -c["standard_errors"] * found.transverse_error
-    print(f"{c['n_mu']} values of mu in (1, 2), {c['n_steps']:.0e} steps; exponent across:")
-    print(f"at most {across.max():.5f}, at mu = {inside[across.argmax()]:.4f}", end="; ")
-    print(f"at least {across.min():.4f}, at mu = {inside[across.argmin()]:.4f}")
-    print(f"negative by {c['standard_errors']} standard errors {(across < limit).sum()}", end=", ")
-    print(f"not negative {(across >= 0).sum()}")
-    cycle = inside < lt.landmarks()["period_4"].mu
-    closed = np.log(np.abs(3 - 2 * inside[cycle])) / 2
-    print(f"2-cycle, from ln(3 - 2 mu) / 2: {np.abs(across[cycle] - closed).max():.1e} at most")
+    curve = exponent(config, inside, c["n_steps"])
+    found.keep("curve", mu=inside, across=curve.transverse, error=curve.transverse_error)
     names = {mark.mu: name for name, mark in lt.landmarks().items() if 1 < mark.mu < 2}
     names |= dict.fromkeys((*config["mus"], 1.999, 1.9999), "")
     mus = np.array(sorted(names))
-    table = measure(config, mus, 10 * c["n_steps"])
-    print(f"\n{'mu':>9} {'along':>9} {'across':>9} {'error':>8}")
-    for row in zip(mus, table.along, table.transverse, table.transverse_error, strict=True):
-        print(f"{row[0]:9.6f} {row[1]:+9.4f} {row[2]:+9.5f} {row[3]:8.1e}  {names[row[0]]}")
-    return inside, across
+    marks = exponent(config, mus, 10 * c["n_steps"])
+    table = found.table(
+        "marks", "exponents along and across the slice",
+        mu="8.6f", along="7.4f", across="8.5f", error="7.1e", landmark="<12",
+    )  # fmt: skip
+    for row in zip(mus, marks.along, marks.transverse, marks.transverse_error, strict=True):
+        table.row(mu=row[0], along=row[1], across=row[2], error=row[3], landmark=names[row[0]])
 
 
-def cycles(config):
-    """Balanced cycles at every mu; returns the largest |multiplier across|^(1/period) at every mu."""
+def cycles(found, config):
+    """Balanced cycles at every mu: kinds, and the largest size of the multiplier across, per step."""
     c = config["cycles"]
     mus = np.linspace(1, 2, c["n_mu"] + 2)[1:-1]
-    found = {mu: list(bursts.balanced_cycles(lt.find_cycles(mu, c["max_period"]))) for mu in mus}
-    print(f"\nbalanced cycles at {c['n_mu']} values of mu in (1, 2)")
-    print(f"{'period':>6} {'cycles':>10} {'in all':>7} {'largest per step':>17} {'at mu':>7} {'above 1':>8}")
-    for period in range(1, c["max_period"] + 1):
-        rows = [
-            [m ** (1 / period) for p, kind, m in found[mu] if (p, kind) == (period, "inside")] for mu in mus
-        ]
-        counts, largest = [len(row) for row in rows], [max(row, default=0) for row in rows]
-        above = sum(m > 1 for row in rows for m in row)
-        at = mus[int(np.argmax(largest))]
-        span = f"{min(counts)} to {max(counts)}"
-        print(f"{period:6} {span:>10} {sum(counts):7} {max(largest):17.8f} {at:7.4f} {above:8}")
-    for kind in ("minimum", "vertices", "outside"):
-        sizes = [m ** (1 / p) for mu in mus for p, k, m in found[mu] if k == kind]
-        span = f", per step {min(sizes):.12f} to {max(sizes):.12f}" if sizes else ""
-        print(f"{kind}: {len(sizes)}{span}")
-    return mus, np.array([max(m ** (1 / p) for p, kind, m in found[mu] if kind == "inside") for mu in mus])
+    all_of = {mu: list(bursts.balanced_cycles(find_cycles(mu, c["max_period"]))) for mu in mus}
+    table = found.table(
+        "cycles",
+        f"balanced cycles at {c['n_mu']} values of mu in (1, 2), by kind: |multiplier across| per step",
+        kind="<8", period="6", fewest="6", most="6", in_all="6", least="14.12f", largest="14.12f",
+        at_mu="6.4f", above_1="7",
+    )  # fmt: skip
+    for kind in ("inside", "minimum", "vertices", "outside"):
+        for period in range(1, c["max_period"] + 1):
+            rows = [[m ** (1 / p) for p, k, m in all_of[mu] if (p, k) == (period, kind)] for mu in mus]
+            sizes = [m for row in rows for m in row]
+            if sizes:
+                largest, counts = [max(row, default=0) for row in rows], [len(row) for row in rows]
+                table.row(
+                    kind=kind, period=period, fewest=min(counts), most=max(counts), in_all=len(sizes),
+                    least=min(sizes), largest=max(sizes), at_mu=mus[int(np.argmax(largest))],
+                    above_1=sum(m > 1 for m in sizes),
+                )  # fmt: skip
+    inside = [max(m ** (1 / p) for p, kind, m in all_of[mu] if kind == "inside") for mu in mus]
+    found.keep("least_stable", mu=mus, per_step=inside)
 
 
-def noise(config):
+def steps_of(config, *, n_orbits=None, n_steps=None):
+    steps = {key: config["noise"][key] for key in ("n_orbits", "n_transient", "n_steps", "every")}
+    changed = {"n_orbits": n_orbits, "n_steps": n_steps}
+    return steps | {key: value for key, value in changed.items() if value}
+
+
+def tail(response, survivals):
+    """Columns of a tail: quantiles with errors, the largest sample, and local slopes."""
+    columns = {f"q{i}": response.quantile(s) for i, s in enumerate(QUANTILES)}
+    columns |= {f"error{i}": response.error(s) for i, s in enumerate(QUANTILES)}
+    slopes = {f"slope{i + 1}": x for i, x in enumerate(response.slopes(survivals))}
+    return columns | {"largest": response.largest} | slopes
+
+
+TAIL = dict.fromkeys(("q0", "q1", "q2"), "8.4g") | dict.fromkeys(("error0", "error1", "error2"), "7.1e")
+TAIL |= {"largest": "8.3g"}
+
+
+def slopes_of(survivals):
+    return {f"slope{i + 1}": "6.1f" for i in range(len(survivals) - 1)}
+
+
+def noise(found, config):
     """Quantiles of |b| / sigma: the same for every sigma, and falling off faster than a power."""
-    c = config["noise"]
-    steps = {k: c[k] for k in ("n_orbits", "n_transient", "n_steps", "every")}
-    print(f"\n{c['n_orbits']} orbits, {c['n_steps']} steps, noise in b: quantiles of |b| / sigma, largest")
-    print(f"{'mu':>5} {'sigma':>6}   {'50 %':>7} {'99 %':>7} {'99.99 %':>7} {'largest':>8}  local slopes")
-    normal = norm.isf(np.array([*QUANTILES, *c["survivals"]]) / 2)
-    slopes = -np.diff(np.log(c["survivals"])) / np.diff(np.log(normal[len(QUANTILES) :]))
-    print(f"a normal b     {numbers(normal[: len(QUANTILES)], '7.3f')} {'':8}  {numbers(slopes, '5.1f')}")
-    deviations, seed = [], config["seed"]
+    c, seed = config["noise"], config["seed"]
+    survivals = c["survivals"]
+    bounds = found.table(
+        "bounds", "how much the product of factors over any stretch came to, and its bound C",
+        mu="5.2f", amplified="9.3f", bound="8.3f",
+    )  # fmt: skip
     for mu in config["mus"]:
-        amplified = bursts.largest_amplification(mu, n_orbits=c["n_orbits"] // 10, n_steps=4000, seed=seed)
-        print(f"{mu:5.2f} amplified at most {amplified:.3f} times, bound C = {bursts.bound(mu):.3f}")
-        found = []
-        for sigma in (*c["sigmas"], c["both"]):
-            seed, both = seed + 1, len(found) == len(c["sigmas"])
-            response = bursts.respond(mu, sigma, seed=seed, both=both, **steps)
-            found.append(response)
-            cells = numbers([response.quantile(s) for s in QUANTILES], "7.3f")
-            slopes = numbers(response.slopes(c["survivals"]), "5.1f")
-            name = "  in a and b" if both else ""
-            print(f"{'':5} {sigma:6.0e}   {cells} {response.largest:8.1f}  {slopes}{name}")
-        for s in QUANTILES:
-            values, errors = np.array([(r.quantile(s), r.error(s)) for r in found]).T
-            differences = np.subtract.outer(values, values) / np.hypot.outer(errors, errors)
-            deviations.append((np.abs(differences).max(), np.ptp(values) / values.mean()))
-    worst, spread = np.max(deviations, axis=0)
-    n = len(deviations) * math.comb(len(c["sigmas"]) + 1, 2)
-    print(f"{n} pairs of quantiles of two sigmas differ by at most {worst:.1f} standard errors, {spread:.2%}")
+        amplified = bursts.largest_amplification(
+            mu, n_orbits=c["n_orbits"] // 10, n_steps=c["stretch"], seed=seed
+        )
+        bounds.row(mu=mu, amplified=amplified, bound=bursts.bound(mu))
+    normal = norm.isf(np.array(survivals) / 2)
+    gauss = -np.diff(np.log(survivals)) / np.diff(np.log(normal))
+    print(f"local slopes of a normal b: {' '.join(f'{x:.1f}' for x in gauss)}")
+    table = found.table(
+        "noise",
+        f"{c['n_orbits']} orbits, {c['n_steps']} steps with noise: |b| / sigma at 50, 99, 99.99 % (q),"
+        " errors, slopes of the tail",
+        mu="5.2f", sigma="6.0e", noise="<7", **TAIL, **slopes_of(survivals),
+    )  # fmt: skip
+    for mu in config["mus"]:
+        for sigma, where in [*((sigma, "b") for sigma in c["sigmas"]), (c["both"], BOTH)]:
+            seed += 1
+            response = bursts.respond(mu, sigma, seed=seed, both=where == BOTH, **steps_of(config))
+            table.row(mu=mu, sigma=sigma, noise=where, **tail(response, survivals))
 
 
-def numbers(values, form):
-    return " ".join(f"{x:{form}}" for x in values)
-
-
-def escapes(config):
+def escapes(found, config):
     """Noise that is not small: share of orbits that leave the ellipse for good."""
     c = config["escape"]
-    steps = {k: config["noise"][k] for k in ("n_transient", "n_steps", "every")}
-    total = steps["n_transient"] + steps["n_steps"]
-    print(f"\nnoise in b: 99.99 % of |b| / sigma; escaped in {total} steps, of {c['n_orbits']};", end=" ")
-    print("in brackets with noise in a and b")
-    print(f"{'mu':>5} " + " ".join(f"{f'sigma = {s:g}':>20}" for s in c["sigmas"]))
+    steps = steps_of(config, n_orbits=c["n_orbits"])
+    table = found.table(
+        "escapes",
+        f"larger noise: escaped in {steps['n_transient'] + steps['n_steps']} steps, of {c['n_orbits']};"
+        " 99.99 % of |b| / sigma",
+        mu="5.2f", sigma="6.0e", noise="<7", escaped="8.1%", q2="8.1f",
+    )  # fmt: skip
     for mu in config["mus"]:
-        cells = []
         for sigma in c["sigmas"]:
-            one, two = (
-                bursts.respond(mu, sigma, n_orbits=c["n_orbits"], seed=config["seed"], both=both, **steps)
-                for both in (False, True)
-            )
-            size = "-" if one.escaped else f"{one.quantile(1e-4):.1f}"
-            cells.append(f"{size}; {one.escaped:.1%} ({two.escaped:.1%})")
-        print(f"{mu:5.2f} " + " ".join(f"{cell:>20}" for cell in cells))
+            for where in ("b", BOTH):
+                response = bursts.respond(mu, sigma, seed=config["seed"], both=where == BOTH, **steps)
+                size = math.nan if response.escaped else response.quantile(QUANTILES[2])
+                table.row(mu=mu, sigma=sigma, noise=where, escaped=response.escaped, q2=size)
 
 
-def control(config):
+def control(found, config):
     """The factor across enlarged: the attractor still attracts across, cycles in it do not."""
     c, survivals = config["control"], config["noise"]["survivals"]
-    steps = {k: config["noise"][k] for k in ("n_orbits", "n_transient", "n_steps", "every")}
-    print("\ncontrol: b' = g (1 + r) b; cycles: unstable across, of those inside and the minima")
-    head = f"{'mu':>5} {'g':>5} {'exponent':>9} {'cycles':>9} {'minimum':>8} {'predicted':>9} {'slope':>15}"
-    print(f"{head} {'99 %':>7} {'99.99 %':>9} {'largest':>9}  local slopes")
+    table = found.table(
+        "control",
+        "control: b' = g (1 + r) b; repel: cycles inside and minima that do; kappa: power of the tail,"
+        " and found",
+        mu="5.2f", g="5.2f", exponent="8.4f", repel="5", cycles="6", kappa="6.3f", slope="6.3f",
+        slope_error="6.3f", **TAIL, **slopes_of(survivals),
+    )  # fmt: skip
     for mu, gain in c["gains"]:
-        across = measure(config, [mu], config["exponent"]["n_steps"]).transverse[0] + math.log(gain)
-        table = bursts.balanced_cycles(lt.find_cycles(mu, config["cycles"]["max_period"]))
-        sizes = [gain * m ** (1 / p) for p, kind, m in table if kind in ("inside", "minimum")]
-        response = bursts.respond(mu, c["sigma"], gain=gain, seed=config["seed"], **steps)
+        across = exponent(config, [mu], config["exponent"]["n_steps"]).transverse[0] + math.log(gain)
+        kinds = bursts.balanced_cycles(find_cycles(mu, config["cycles"]["max_period"]))
+        sizes = [gain * m ** (1 / p) for p, kind, m in kinds if kind in ("inside", "minimum")]
+        response = bursts.respond(mu, c["sigma"], gain=gain, seed=config["seed"], **steps_of(config))
         slope, error = response.slope(c["fit"])
-        predicted = bursts.tail_exponent(mu, gain)
-        alone = math.log(2 * mu - 1) / math.log(gain)  # power of stays near the minimum, if nothing else grew
-        unstable = f"{sum(x > 1 for x in sizes)}/{len(sizes)}"
-        q = [response.quantile(s) for s in QUANTILES[1:]]
-        slopes = " ".join(f"{x:5.2f}" for x in response.slopes(survivals))
-        print(
-            f"{mu:5.2f} {gain:5.2f} {across:+9.4f} {unstable:>9} {alone:8.3f} {predicted:9.3f}"
-            f" {f'{slope:.3f} +- {error:.3f}':>15} {q[0]:7.1f} {q[1]:9.3g} {response.largest:9.3g}  {slopes}"
-        )
+        table.row(
+            mu=mu, g=gain, exponent=across, repel=sum(x > 1 for x in sizes), cycles=len(sizes),
+            kappa=bursts.tail_exponent(mu, gain), slope=slope, slope_error=error,
+            **tail(response, survivals),
+        )  # fmt: skip
+
+
+def control_escapes(found, config):
+    """Its bursts end in divergence, however small the noise."""
+    c = config["control"]
     mu, gain = c["escaping"]
-    steps |= {"n_orbits": c["escaping_orbits"], "n_steps": c["escaping_steps"]}
-    print(f"control, mu = {mu}, g = {gain}: escaped in {steps['n_transient'] + steps['n_steps']} steps")
-    escaped = []
+    steps = steps_of(config, n_orbits=c["escaping_orbits"], n_steps=c["escaping_steps"])
+    table = found.table(
+        "control_escapes",
+        f"control, mu = {mu}, g = {gain}: escaped in {steps['n_transient'] + steps['n_steps']} steps",
+        sigma="6.0e", escaped="9.4%", median="8.2f",
+    )  # fmt: skip
     for sigma in c["sigmas"]:
         response = bursts.respond(mu, sigma, gain=gain, seed=config["seed"], **steps)
-        escaped.append(response.escaped)
-        print(f"  sigma = {sigma:.0e}: {escaped[-1]:.4%}, median |b| / sigma {response.quantile(0.5):.2f}")
-    rates, weights = -np.log1p(-np.array(escaped)), np.sqrt(np.array(escaped) * steps["n_orbits"])
+        table.row(sigma=sigma, escaped=response.escaped, median=response.quantile(0.5))
+    escaped = table["escaped"]
+    rates, weights = -np.log1p(-escaped), np.sqrt(escaped * steps["n_orbits"])
     fit, covariance = np.polyfit(np.log(c["sigmas"]), np.log(rates), 1, w=weights, cov="unscaled")
-    error, predicted = covariance[0, 0] ** 0.5, bursts.tail_exponent(mu, gain)
-    print(f"  escapes grow like sigma^({fit[0]:.3f} +- {error:.3f}), predicted {predicted:.3f}")
-
-
-def approach(config):
-    """Transverse exponent in octaves of 2 - mu, in units of the law."""
-    c = config["approach"]
-    octaves = np.arange(c["octaves"][0], c["octaves"][1] + 1)
-    print("\n2 - mu around 2^-k; exponent across over -sqrt((2 - mu) / 3), of chaotic mu")
-    print(f"{'k':>3} {'chaotic':>8} {'median':>7} {'error':>7} {'16 %':>7} {'84 %':>7} {'of one':>7}")
-    medians = []
-    for k in octaves:
-        gaps = 2.0 ** (-k - ((np.arange(c["n_mu"]) + 0.5) / c["n_mu"] - 0.5))
-        found = measure(config, (2 - gaps), c["n_steps"])
-        chaotic = found.along > config["exponent"]["standard_errors"] * found.along_error
-        law = np.sqrt((2 - found.mu) / 3)
-        ratio, error = -(found.transverse / law)[chaotic], (found.transverse_error / law)[chaotic]
-        low, median, high = np.quantile(ratio, (0.16, 0.5, 0.84))
-        # of a median of so many normal values
-        medians.append((median, math.sqrt(math.pi / 2 / ratio.size) * (high - low) / 2))
-        cells = " ".join(f"{x:7.4f}" for x in (*medians[-1], low, high, np.median(error)))
-        print(f"{k:3} {f'{chaotic.sum()}/{chaotic.size}':>8} {cells}")
-    fit_law(c, octaves, np.array(medians))
-    return octaves, np.array(medians)
-
-
-def fit_law(config, octaves, medians):
-    """Power and constant, from an octave on."""
-    used = octaves >= config["fit"]
-    gaps, (values, errors) = 2.0 ** -octaves[used], medians[used].T
-    (power, _), covariance = np.polyfit(
-        np.log(gaps), np.log(values * np.sqrt(gaps / 3)), 1, w=values / errors, cov=True
+    power = found.table(
+        "control_power", "escapes grow like a power of sigma", power="6.3f", error="6.3f", kappa="6.3f"
     )
-    print(f"k >= {config['fit']}: power {power:.4f} +- {covariance[0, 0] ** 0.5:.4f} (law 0.5)")
-    (slope, ratio), covariance = np.polyfit(np.sqrt(gaps), values, 1, w=1 / errors, cov=True)
-    error, law = covariance[1, 1] ** 0.5, 1 / math.sqrt(3)
-    print(
-        f"power 1/2 with a correction of {slope:+.2f} sqrt(2 - mu): ratio {ratio:.4f} +- {error:.4f},",
-        end=" ",
-    )
-    print(f"constant {ratio * law:.4f} +- {error * law:.4f} (law {law:.4f})")
+    power.row(power=fit[0], error=covariance[0, 0] ** 0.5, kappa=bursts.tail_exponent(mu, gain))
 
 
-def draw(config, curve, per_step, medians):
-    plt.rcParams.update({"font.size": 8, "axes.linewidth": 0.6, "mathtext.fontset": "cm"})
-    figure, (above, middle, below) = plt.subplots(3, 1, figsize=(3.5, 6.6), constrained_layout=True)
-    mus, across = curve
-    above.plot(mus, across, "k-", lw=0.6, label="attractor")
-    near = mus[mus > 1.75]
-    above.plot(near, -np.sqrt((2 - near) / 3), "--", color="0.5", lw=1.4, label=r"$-\sqrt{(2-\mu)/3}$")
-    above.plot(
-        per_step[0], np.log(per_step[1]), ".", color="0.45", ms=1.8, label="least stable of its cycles"
-    )
-    above.axhline(0, color="k", lw=0.5)
-    above.set(
-        xlabel=r"effective step size $\mu$",
-        ylabel=r"exponent across the slice $\lambda_\perp$",
-        xlim=(1, 2),
-        ylim=(-1.25, 0.06),
-    )
-    above.legend(frameon=False, fontsize=7, loc="lower left")
-    octaves, table = medians
-    middle.errorbar(2.0**-octaves, table[:, 0], table[:, 1], fmt="ko", ms=3, lw=0.8)
-    middle.axhline(1, color="0.5", ls="--", lw=1.2)
-    middle.set(
-        xscale="log",
-        xlabel=r"distance $2 - \mu$",
-        ylabel=r"$\lambda_\perp$ over its law $-\sqrt{(2-\mu)/3}$",
-    )
-    steps = {k: config["noise"][k] for k in ("n_orbits", "n_transient", "n_steps", "every")}
-    mu, gain, sigma = config["figure"]["mu"], config["figure"]["gain"], config["control"]["sigma"]
-    for g, style in ((1.0, "k-"), (gain, "k--")):
-        response = bursts.respond(mu, sigma, gain=g, seed=config["seed"], **steps)
-        below.loglog(*response.survival(), style, lw=1.2, label="map" if g == 1 else rf"control, $g = {g:g}$")
-    power, x = bursts.tail_exponent(mu, gain), np.array([20, 2e4])
-    below.loglog(x, 0.15 * (x / 10) ** -power, ":", color="0.4", lw=1.2, label=f"slope {power:.2f}")
-    below.set(
-        xlabel=r"imbalance over noise $|b|/\sigma$",
-        ylabel=r"probability to exceed it $P$",
-        xlim=(0.3, 1e5),
-        ylim=(3e-8, 1.5),
-    )
-    below.legend(frameon=False, fontsize=7, title=rf"$\mu = {mu:g}$", title_fontsize=7)
-    for ax, letter in zip((above, middle, below), "abc", strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=8)
-    figure.savefig(HERE / "bubbling.png", dpi=220)
-    plt.close(figure)
-    print("wrote bubbling.png")
+def claims(found):
+    yield from of_exponents(found)
+    yield from of_noise(found)
+    yield from of_control(found)
+    yield from near_two.claims(found)
 
 
-if __name__ == "__main__":
-    main()
+def of_exponents(found):
+    curve, limit = found["curve"], found.config["exponent"]["standard_errors"]
+    below = curve["across"] < -limit * curve["error"]
+    yield check(
+        f"mu at which the exponent across is not negative by {limit} errors", (~below).sum(), equals=0
+    )
+    lowest = curve["mu"][curve["across"].argmin()]
+    yield check("it is lowest at mu", lowest, at_least=1.49, at_most=1.505)
+    doubled = curve.where(curve["mu"] < lt.landmarks()["period_4"].mu - 0.005)
+    closed = np.log(np.abs(3 - 2 * doubled["mu"])) / 2
+    off = np.abs(doubled["across"] - closed).max()
+    yield check("on the 2-cycle, off ln(3 - 2 mu) / 2", off, at_most=1e-6, reason="slow next to its doubling")
+    inside = found["cycles"].at(kind="inside")
+    yield check("cycles in the attractor that repel across", inside["above_1"].sum(), equals=0)
+    nearest = found["least_stable"]["mu"].max()
+    yield check(
+        "periods whose least stable is not at the mu nearest to 2",
+        (inside["at_mu"] != nearest).sum(),
+        equals=0,
+    )
+    minima, vertices = (found["cycles"].at(kind=kind) for kind in ("minimum", "vertices"))
+    yield check(
+        "multiplier of the minima, off 1",
+        np.abs([minima["least"] - 1, minima["largest"] - 1]).max(),
+        at_most=1e-12,
+    )
+    yield check(
+        "multiplier of the vertices per step, off 3",
+        np.abs([vertices["least"] - 3, vertices["largest"] - 3]).max(),
+        at_most=1e-9,
+    )
+    yield check("other cycles", len(found["cycles"].at(kind="outside")), equals=0)
+
+
+def of_noise(found):
+    bounds, table = found["bounds"], found["noise"]
+    ratio = bounds["amplified"] / bounds["bound"]
+    yield check("largest amplification of a stretch over its bound C", ratio.max(), at_most=1)
+    errors, spread = [], []
+    for mu in found.config["mus"]:
+        rows = table.at(mu=mu)
+        for i in range(len(QUANTILES)):
+            value, error = rows[f"q{i}"], rows[f"error{i}"]
+            errors.append(np.abs(np.subtract.outer(value, value) / np.hypot.outer(error, error)).max())
+            spread.append(np.ptp(value) / value.mean())
+    n = len(errors) * math.comb(len(table.at(mu=mu)), 2)
+    reason = "errors from few chunks are known to a third"
+    yield check(
+        f"{n} pairs of quantiles of two sigmas, in standard errors",
+        max(errors),
+        at_most=found.config["noise"]["largest_z"],
+        reason=reason,
+    )
+    yield check("and relative", max(spread), at_most=found.config["noise"]["largest_spread"])
+    survivals = found.config["noise"]["survivals"]
+    slopes = np.array([table[name] for name in slopes_of(survivals)])
+    yield check(
+        "least steepening of the tail from one decade to the next",
+        np.diff(slopes, axis=0).min(),
+        at_least=0.5,
+    )
+    q2 = max((table.at(mu=mu)["q2"] / bounds.at(mu=mu)["bound"]).max() for mu in found.config["mus"])
+    yield check("99.99 % of |b| / sigma over C", q2, at_most=5)
+    lost = found["escapes"]
+    yield check("escaped at sigma = 0.001, every mu", lost.at(sigma=1e-3)["escaped"].max(), equals=0)
+    loud = lost.where((lost["sigma"] == 0.1) & (lost["mu"] >= 1.6))
+    yield check("escaped at sigma = 0.1 from mu = 1.6 on", loud["escaped"].min(), at_least=0.9)
+
+
+def of_control(found):
+    table = found["control"]
+    yield check("control: exponent across", table["exponent"].max(), at_most=-0.1)
+    yield check("control: cycles that repel", table["repel"].min(), at_least=1)
+    low = table.where(table["kappa"] < 3)
+    off = np.abs(low["slope"] / low["kappa"] - 1).max()
+    yield check(
+        "control: slope of the tail off kappa, kappa < 3",
+        off,
+        at_most=0.1,
+        reason="high powers are reached slowly",
+    )
+    plain = found["noise"].at(sigma=found.config["noise"]["sigmas"][0])
+    burst = min(
+        (row / plain.at(mu=mu)["q2"]).item() for mu, row in zip(table["mu"], table["q2"], strict=True)
+    )
+    yield check("control: 99.99 % over that of the map", burst, at_least=2)
+    (power,), (error,), (kappa,) = (found["control_power"][key] for key in ("power", "error", "kappa"))
+    reason = f"errors of {error:.3f}, and powers are reached slowly"
+    yield check(
+        "control: power of sigma in the escapes, over kappa",
+        power / kappa,
+        at_least=0.9,
+        at_most=1.1,
+        reason=reason,
+    )
+
+
+def draw(found, path):
+    figure.draw(found, path)

@@ -1,23 +1,25 @@
 """Print the largest commutation error and the two verdicts for one case of every regime."""
 
-import tomllib
-from pathlib import Path
-
 import numpy as np
 
 import lintrans as lt
-from lintrans.two_factor.reduction import Mode
+from experiments.shared import example_prompt
+from experiments.tables import check
+from lintrans.two_factor import Mode
 
 
-def main() -> None:
-    config = tomllib.loads((Path(__file__).parent / "config.toml").read_text())
-    n = config["data"].pop("context")
-    prompt = lt.Prompt.from_csv(lt.example_data(), context=slice(0, n), query=n, **config["data"])
+def measure(found):
+    config = found.config
+    prompt = example_prompt(config["data"])
     mode = Mode.of(prompt)
     noise = np.random.default_rng(config["seed"]).normal(size=(prompt.d, prompt.d))
     frozen = mode.frozen_part(config["frozen_scale"] * mode.weight_unit * noise)
-    row = "{:<20} {:>6}  {:>9}  {:<20} {:<20} {:>7}  {:>9}"
-    print(row.format("case", "mu", "error", "predicted", "trained", "horizon", "predicted"))
+    table = found.table(
+        "cases",
+        f"{config['n_steps']} steps of training beside the map; predicted horizon: ln(tol / eps) / exponent",
+        case="<19", mu="6.3f", error="7.1e", predicted="<18", trained="<18", horizon="7",
+        predicted_horizon="6.1f",
+    )  # fmt: skip
     for name, (mu, u, v) in config["cases"].items():
         value, key_query = mode.weights(u, v, frozen)
         report = lt.verify(
@@ -28,10 +30,40 @@ def main() -> None:
             n_steps=config["n_steps"],
             tol=config["tol"],
         )
-        cells = (report.regime_predicted, report.regime_trained, report.horizon)
-        error = f"{report.max_commutation_error:.1e}"
-        print(row.format(name, mu, error, *cells, f"{report.predicted_horizon:.1f}"))
+        table.row(
+            case=name,
+            mu=mu,
+            error=report.max_commutation_error,
+            predicted=report.regime_predicted,
+            trained=report.regime_trained,
+            horizon=report.horizon,
+            predicted_horizon=report.predicted_horizon,
+        )
 
 
-if __name__ == "__main__":
-    main()
+def claims(found):
+    table, config = found["cases"], found.config
+    rounding = np.sqrt(config["n_products"]) * np.finfo(float).eps
+    yield check(
+        "relative error of a step, in every regime",
+        table["error"].max(),
+        at_most=rounding,
+        reason=f"sqrt({config['n_products']}) ulps: a step sums so many products",
+    )
+    same = (table["predicted"] == table["trained"]).sum()
+    yield check("cases whose training ends as the map says", same, equals=len(table))
+    named = sum(
+        regime in (f"periodic, {case.replace('-', ' ')}", case) or ("chaos" in case and regime == "chaotic")
+        for case, regime in zip(table["case"], table["trained"], strict=True)
+    )
+    yield check("cases that end in the regime they are named after", named, equals=len(table))
+    settled = table.where(np.isinf(table["predicted_horizon"]) & (table["trained"] != "divergent"))
+    whole = (settled["horizon"] == config["n_steps"]).sum()
+    yield check("orbits that agree to the end where training settles at once", whole, equals=5)
+    part = table.where(np.isfinite(table["predicted_horizon"]))
+    ratio = part["horizon"] / part["predicted_horizon"]
+    reason = "exponents over some 40 steps scatter"
+    yield check(
+        "steps of agreement in chaos, over predicted: least", ratio.min(), at_least=0.5, reason=reason
+    )
+    yield check("and largest", ratio.max(), at_most=2, reason=reason)

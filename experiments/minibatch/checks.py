@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.entry import configuration
 from lintrans.counting.proportions import intervals
 from lintrans.minibatch import Population, batch_exponents, draw_batches, escape_times, geometry, kernels
 from lintrans.minibatch.escapes import walk
@@ -23,7 +22,7 @@ from lintrans.symbolic import switching
 from lintrans.two_factor import normal_form
 from lintrans.two_factor.spectra import Exponent
 
-CONFIG = tomllib.loads(Path(__file__).with_name("config.toml").read_text())
+CONFIG = configuration("minibatch")
 NOISY = Population.sampled(**CONFIG["population"])
 STATES = {name: tuple(state) for name, state in CONFIG["states"].items()}
 

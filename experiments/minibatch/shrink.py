@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
-from checks import CONFIG
 
+from experiments.minibatch.checks import CONFIG
 from lintrans.counting import Limit
 from lintrans.minibatch import Population, geometry, refine_step_size, risk_map
 from lintrans.two_factor import normal_form
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
 START = 1.5, 0.6
 RISK, N_STEPS = 0.1, 1000
 RATIO = 1.001  # to which step sizes are bisected: the largest batches are within 3 % of the full batch
-SIZES = [4**i for i in range(6)]
 POPULATIONS = {
     "interpolating": Population.sampled(500, spread=0.4, noise=0.0, seed=6),
     "label noise": Population.sampled(500, spread=0.0, noise=0.5, seed=6),
@@ -73,28 +67,41 @@ def slope(rows: list[Shrunk]) -> tuple[float, float]:
     return float(fit[0]), float(np.sqrt(covariance[0, 0] * scatter))
 
 
-def report(output: Path, *, n_trajectories: int) -> None:
-    """Print the table of every population, and draw them."""
-    figure, axes = plt.subplots(figsize=(3.5, 2.8), layout="constrained")
-    for (name, population), style in zip(POPULATIONS.items(), ("-", "--", ":"), strict=True):
-        rows = shrinkage(population, SIZES, n_trajectories)
-        power, error = slope(rows)
-        print(f"{name}: mu_c / mu - 1 falls like B^({power:.3f} +- {error:.3f}) from B = 16 on")
-        for row in rows:
-            low, high = row.measured[1:]
-            measured = f"{row.measured.value:.4f} ({low:.4f} to {high:.4f})"
-            print(f"  B = {row.size:<5} {measured}  certified {row.certified:.4f}")
-        values = np.array([row.measured for row in rows])
-        bars = np.abs(values[:, 1:].T - values[:, 0])
-        axes.errorbar(SIZES, values[:, 0], bars, color="k", ls=style, marker="o", ms=3, lw=0.9, label=name)
-        if population.interpolates:
-            axes.plot(SIZES, [row.certified for row in rows], color="0.55", lw=0.9, label="certified")
+def report(found) -> None:
+    """Print the table of every population."""
+    config = CONFIG["shrinkage"]
+    powers = found.table(
+        "powers",
+        "mu_c / mu - 1 falls like a power of B, from B = 16 on",
+        prompts="<13",
+        power="7.3f",
+        error="6.3f",
+    )
+    rows = {name: shrinkage(x, config["sizes"], config["n_trajectories"]) for name, x in POPULATIONS.items()}
+    for name, found_rows in rows.items():
+        power, error = slope(found_rows)
+        powers.row(prompts=name, power=power, error=error)
+    table = found.table(
+        "shrinkage", "largest mu with a risk of 10 %, over that of the full batch, with its interval",
+        prompts="<13", B="5", measured="7.4f", low="7.4f", high="7.4f", certified="7.4f",
+    )  # fmt: skip
+    for name, found_rows in rows.items():
+        for row in found_rows:
+            value, low, high = row.measured
+            table.row(prompts=name, B=row.size, measured=value, low=low, high=high, certified=row.certified)
+
+
+def draw(found, axes) -> None:
+    for name, style in zip(POPULATIONS, ("-", "--", ":"), strict=True):
+        rows = found["shrinkage"].at(prompts=name)
+        bars = np.abs([rows["low"] - rows["measured"], rows["high"] - rows["measured"]])
+        look = {"color": "k", "ls": style, "marker": "o", "ms": 3, "lw": 0.9}
+        axes.errorbar(rows["B"], rows["measured"], bars, label=name, **look)
+        if np.isfinite(rows["certified"]).all():
+            axes.plot(rows["B"], rows["certified"], color="0.55", lw=0.9, label="certified")
     axes.axhline(1, color="0.5", lw=0.6)
     axes.set(
         xscale="log", yscale="log", xlabel="batch size $B$", ylabel=r"step size of risk 10 %, over $\mu_c$"
     )
     axes.set_yticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
     axes.legend(fontsize=6, frameon=False)
-    figure.savefig(output, dpi=300)
-    plt.close(figure)
-    print(f"wrote {output.name}")

@@ -1,48 +1,24 @@
-"""Print predicted safe step sizes of a real table beside what training does at them, and draw them."""
+"""Print predicted safe step sizes of a real table beside what training does at them."""
 
-import argparse
-import sys
 import time
-import tomllib
-from pathlib import Path
-from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
-import safety
 from scipy.stats import chi2
 
-from lintrans.counting.proportions import intervals
+from experiments.entry import progress
+from experiments.safe_step_size import figure, safety
+from experiments.tables import check
+from lintrans.counting import intervals
 from lintrans.minibatch.escapes import EVENTS
-from lintrans.two_factor import normal_form
+from lintrans.two_factor import critical_mu
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
-HERE = Path(__file__).parent
 NAMES = ("trained", *safety.PREDICTORS)
+LABELS = {name: name.replace(" ", "_") for name in NAMES}  # of columns
 
 
-def main(arguments=None) -> None:
-    options = parse(arguments)
-    config = tomllib.loads((HERE / "config.toml").read_text())
-    if options.quick:
-        quick = config["quick"]
-        config |= {k: v for k, v in quick.items() if not isinstance(v, dict)}
-        config["one"] |= quick["one"]
-        config["many"] |= quick["many"] | {"cases": config["many"]["cases"][1::4]}
-    folder = options.output or (None if options.quick else HERE)
-    cells = one_feature(config)
-    rows = many_features(config)
-    if folder:
-        draw(config, cells, rows, folder / "safe_step_size.png")
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few trainings; writes nothing without --output")
-    parser.add_argument("--output", type=Path, help="folder of the figure")
-    return parser.parse_args(arguments)
+def measure(found):
+    one_feature(found, found.config)
+    many_features(found, found.config)
 
 
 def prepare(config, case):
@@ -50,264 +26,229 @@ def prepare(config, case):
     return safety.problem_of(safety.read_prompts(case, **asked), config["start"])
 
 
-def one_feature(config):
+def one_feature(found, config):
     """The mode is shared exactly: predicted step sizes, then training at them."""
     c, began = config["one"], time.monotonic()
     problem = prepare(config, c)
     population, n_steps = problem.population, config["n_steps"]
     facts = population.summary()
-    print(f"{', '.join(c['features'])}: {facts['n_prompts']} prompts of {c['context_length']} rows;", end=" ")
-    print(f"std of curvature {facts['curvature_std']:.2f}, of mismatch {facts['mismatch_std']:.2f};", end=" ")
-    print(f"leakage {facts['leakage']:g}; eta at mu = 1: {population.unit_step_size:.4g};", end=" ")
-    print(f"critical mu of the full batch {normal_form.critical_mu(*config['start']):.2f}")
-    limits = {}
-    print("predicted step size with interval, in mu")
+    table = found.table(
+        "prompts",
+        f"{', '.join(c['features'])}: prompts of {c['context_length']} rows; critical mu of the full batch",
+        n_prompts="9", curvature_std="8.2f", mismatch_std="8.2f", leakage="8.2g", unit_step_size="10.4g",
+        critical="8.2f",
+    )  # fmt: skip
+    names = ("n_prompts", "curvature_std", "mismatch_std", "leakage")
+    unit, critical = population.unit_step_size, float(critical_mu(*config["start"]))
+    table.row(**{name: facts[name] for name in names}, unit_step_size=unit, critical=critical)
+    limits, kept = {}, found.table(
+        "limits", "predicted step size with interval, in mu",
+        B="3", batches="<17", event="<8", risk="5.0%", mu="7.4f", low="7.4f", high="7.4f",
+    )  # fmt: skip
     for size, sampling in c["columns"]:
-        found = limits[size, sampling] = safety.predict(problem, size, sampling, c, n_steps)
-        for (event, risk), limit in found.items():
+        limits[size, sampling] = safety.predict(problem, size, sampling, c, n_steps)
+        for (event, risk), limit in limits[size, sampling].items():
             value, low, high = (population.mu(x) for x in limit)
-            print(f"  {size:3} {sampling:16} {event:8} {risk:5.0%}  {value:.4f} ({low:.4f} to {high:.4f})")
-        print(f"predicted: {size} {sampling}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    print(
-        f"\n{n_steps} steps; predicted: {c['n_trajectories']} trajectories, trained: {c['n_trainings']},",
-        end=" ",
-    )
-    print(f"by definition: {c['n_literal']}; in %, and in standard errors")
-    print(f"{'':21} {'risk':>4} {'factor':>6} {'mu':>6}  {'left':>6} {'trained':>7} {'off':>5}", end=" ")
-    print(f"{'literal':>16} {'diverged':>9} {'trained':>7} {'off':>5} {'literal':>7} {'alike':>6}  error")
-    cells = {}
-    for column, found in limits.items():
-        cells[column] = list(safety.compare(problem, *column, c, n_steps, found))
-        for cell in cells[column]:
-            say_cell(c, population, column, cell)
-        print(f"trained: {column[0]} {column[1]}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    say_agreement(c, population, [cell for column in cells.values() for cell in column])
-    return cells
+            kept.row(B=size, batches=sampling, event=event, risk=risk, mu=value, low=low, high=high)
+        progress(f"predicted: {size} {sampling}", began)
+    say_cells(found, problem, limits, began)
 
 
-def say_cell(c, population, column, cell):
-    n, (low, high) = c["n_literal"], intervals(np.rint(cell.literal * c["n_literal"]), c["n_literal"])
-    off = deviations(c, cell)
-    literal = f"{100 * cell.literal[0]:.1f} ({100 * low[0]:.0f}-{100 * high[0]:.0f})"
-    print(
-        f"{column[0]:3} {column[1]:17} {cell.risk:4.0%} {cell.factor:6g} {population.mu(cell.eta):6.4f}"
-        f"  {100 * cell.predicted[0]:6.2f} {100 * cell.trained[0]:7.2f} {off[0]:+5.1f} {literal:>16}"
-        f" {100 * cell.predicted[1]:9.2f} {100 * cell.trained[1]:7.2f} {off[1]:+5.1f}"
-        f" {100 * cell.literal[1]:7.1f} {f'{cell.n_alike}/{n}':>6}  {cell.error:.1e}"
-    )
-
-
-def deviations(c, cell):
-    return safety.deviation(cell.predicted, c["n_trajectories"], cell.trained, c["n_trainings"])
-
-
-def say_agreement(c, population, cells):
-    """All cells together; only those in which both outcomes are frequent enough for a normal error."""
-    for j, event in enumerate(EVENTS):
-        p = np.array([cell.predicted[j] for cell in cells])
-        off = np.array([deviations(c, cell)[j] for cell in cells])[p * (1 - p) * c["n_trainings"] > 5]
+def say_cells(found, problem, limits, began):
+    c, n_steps = found.config["one"], found.config["n_steps"]
+    table = found.table(
+        "cells",
+        f"parts that leave and diverge in {n_steps} steps; predicted: {c['n_trajectories']}"
+        f" trajectories, trained: {c['n_trainings']}, literal, by definition: {c['n_literal']}; off in"
+        " standard errors",
+        B="3", batches="<17", risk="4.0%", factor="6g", mu="6.4f", left="7.2%", trained_left="7.2%",
+        off_left="5.1f", literal_left="7.1%", diverged="7.2%", trained_diverged="7.2%", off_diverged="5.1f",
+        literal_diverged="7.1%", alike="5", error="7.1e",
+    )  # fmt: skip
+    for (size, sampling), predicted in limits.items():
+        for cell in safety.compare(problem, size, sampling, c, n_steps, predicted):
+            off = safety.deviation(cell.predicted, c["n_trajectories"], cell.trained, c["n_trainings"])
+            columns = {}
+            for i, event in enumerate(EVENTS):
+                columns |= {event: cell.predicted[i], f"trained_{event}": cell.trained[i]}
+                columns |= {f"off_{event}": float(off[i]), f"literal_{event}": cell.literal[i]}
+            table.row(
+                B=size, batches=sampling, risk=cell.risk, factor=cell.factor,
+                mu=problem.population.mu(cell.eta), alike=cell.n_alike, error=cell.error, **columns,
+            )  # fmt: skip
+        progress(f"trained: {size} {sampling}", began)
+    agreement = found.table(
+        "agreement", "all cells together, those with enough of both outcomes for a normal error",
+        event="<8", cells="5", largest="7.1f", chi2="7.1f", p="6.2f",
+    )  # fmt: skip
+    for event in EVENTS:
+        p = table[event]
+        off = table[f"off_{event}"][p * (1 - p) * c["n_trainings"] > 5]
         total = np.sum(off**2)
-        print(f"{event}: {off.size} cells with both outcomes, largest deviation", end=" ")
-        print(f"{np.abs(off).max():.1f} standard errors, chi square {total:.1f},", end=" ")
-        print(f"p = {chi2.sf(total, off.size):.2f}")
-    n, error = c["n_literal"], max(cell.error for cell in cells)
-    counts = {}
-    for name, chaotic in (("mu < 1", False), ("mu >= 1", True)):
-        alike = [cell.n_alike for cell in cells if (population.mu(cell.eta) >= 1) == chaotic]
-        counts[name] = f"{sum(alike)} of {n * len(alike)} for {name}"
-    print(f"by definition: trainings as their trajectory {', '.join(counts.values())};", end=" ")
-    print(f"largest error of a step {error:.1e}")
+        agreement.row(
+            event=event, cells=off.size, largest=np.abs(off).max(), chi2=total, p=chi2.sf(total, off.size)
+        )
 
 
-def many_features(config):
+def many_features(found, config):
     """Prompts with leakage: trainings beside each predictor."""
-    c, began, rows = config["many"], time.monotonic(), []
-    say_head(c, config["n_steps"])
-    for case in c["cases"]:
-        problem = prepare(config, case)
-        leakage = problem.population.summary()["leakage"]
+    c, began = config["many"], time.monotonic()
+    full = found.table(
+        "full_batch",
+        "several features: mu up to which the full batch stays in the ellipse, trained and by the mode",
+        prompts="<22", leakage="7.3f", trained="8.3f", by_mode_over_it="8.4f",
+    )  # fmt: skip
+    problems = [prepare(config, case) for case in c["cases"]]
+    for case, problem in zip(c["cases"], problems, strict=True):
         trained, by_mode = safety.full_batch(problem, config["n_steps"])
-        print(f"{case['name']:22} {leakage:7.3f} all {trained:8.3f} {by_mode / trained:10.2f}   (full batch)")
+        leakage = problem.population.summary()["leakage"]
+        full.row(prompts=case["name"], leakage=leakage, trained=trained, by_mode_over_it=by_mode / trained)
+    predicted = {f"half_{LABELS[name]}": "8.2f" for name in safety.PREDICTORS}
+    diverge = {f"n_{LABELS[name]}": "6" for name in NAMES}
+    table = found.table(
+        "leaky",
+        f"half: mu at which half of n trainings diverge within {config['n_steps']} steps, then"
+        f" predicted over it; limit: mu up to which {c['risk']:.0%} of n do, then how many of n others"
+        " do there (n), and at the limits of the predictors",
+        prompts="<22", use="<8", one_query="9", leakage="7.3f", B="3", n="5", n_trajectories="5",
+        half="6.3f", **predicted, limit="6.3f", low="6.3f", high="6.3f", **diverge,
+    )  # fmt: skip
+    for case, problem in zip(c["cases"], problems, strict=True):
         for size, *numbers in zip(c["batch_sizes"], c["n_trainings"], c["n_trajectories"], strict=True):
-            seed = c["seed"] + 2 * len(rows)  # and the next
-            found = safety.compare_leaky(problem, size, c, config["n_steps"], *numbers, seed=seed)
-            rows.append(Row(case, leakage, size, *numbers, found))
-            say_row(rows[-1])
-        print(f"leaky: {case['name']}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    say_spans(rows)
-    say_divergence(c["risk"], rows)
-    return rows
+            seed = c["seed"] + 2 * len(table)  # and the next
+            row = safety.compare_leaky(problem, size, c, config["n_steps"], *numbers, seed=seed)
+            table.row(
+                prompts=case["name"], use=case["use"], one_query=int("query_quantile" in case),
+                leakage=problem.population.summary()["leakage"], B=size, n=numbers[0],
+                n_trajectories=numbers[1], half=row.half, limit=row.limit.value, low=row.limit.low,
+                high=row.limit.high,
+                **{f"half_{LABELS[name]}": row.predicted[name] / row.half for name in safety.PREDICTORS},
+                **{f"n_{LABELS[name]}": row.diverge[name] for name in NAMES},
+            )  # fmt: skip
+        progress(f"leaky: {case['name']}", began)
+    say_spans(found, table)
+    say_divergence(found, c["risk"], table)
 
 
-class Row(NamedTuple):
-    """A line of the table of many features."""
-
-    case: dict
-    leakage: float
-    batch_size: int
-    n_trainings: int
-    n_trajectories: int
-    found: safety.Leaky
-
-    def ratio(self, name):
-        return self.found.predicted[name] / self.found.half
-
-    def n_limit(self, name):
-        """Runs by which the step size of the accepted risk was found."""
-        return self.n_trainings if name == "trained" else self.n_trajectories
-
-
-def say_head(c, n_steps):
-    percent, head = f"{c['risk']:.0%}", " ".join(f"{x:>10}" for x in safety.PREDICTORS)
-    print(f"\nhalf: mu at which half of n trainings diverge within {n_steps} steps; then predicted over it.")
-    print(f"limit: mu up to which {percent} of n diverge; then what part of n others does there, and at the")
-    print("limits of the predictors")
-    print(f"{'':22} {'leakage':>7} {'B':>3} {'n':>5} {'half':>6} {head}  {'limit':24} {'trained':>8} {head}")
-
-
-def say_row(row):
-    found, limit = row.found, row.found.limit
-    ratios = " ".join(f"{row.ratio(x):10.2f}" for x in safety.PREDICTORS)
-    interval = f"{limit.value:.3f} ({limit.low:.3f} to {limit.high:.3f})"
-    parts = [f"{found.diverge[x] / row.n_trainings:.1%}" for x in NAMES]
-    print(
-        f"{row.case['name']:22} {row.leakage:7.3f} {row.batch_size:3} {row.n_trainings:5} {found.half:6.3f}"
-        f" {ratios}  {interval:24} {parts[0]:>8} {' '.join(f'{x:>10}' for x in parts[1:])}"
-        f"  ({row.case['use']})"
-    )
-
-
-def say_spans(rows):
+def say_spans(found, table):
     """Ranges of predicted over trained."""
-    kinds = {}
-    for row in rows:
-        query = "one query" if "query_quantile" in row.case else "own queries"
-        kinds.setdefault(f"{query}, {row.case['use']}", []).append(row)
-    for kind, chosen in kinds.items():
-        spans = []
+    spans = found.table(
+        "spans", "predicted over trained, least and largest",
+        one_query="9", use="<8", by="<10", least="6.2f", largest="7.2f",
+    )  # fmt: skip
+    for one_query, use in sorted({*zip(table["one_query"].tolist(), table["use"].tolist(), strict=True)}):
         for name in safety.PREDICTORS:
-            ratios = [row.ratio(name) for row in chosen]
-            spans.append(f"{name} {min(ratios):.2f} to {max(ratios):.2f}")
-        print(f"{kind}: predicted / trained by {', '.join(spans)}")
+            ratios = table.at(one_query=one_query, use=use)[f"half_{LABELS[name]}"]
+            spans.row(one_query=one_query, use=use, by=name, least=ratios.min(), largest=ratios.max())
 
 
-def say_divergence(risk, rows):
+def say_divergence(found, risk, table):
     """Whether others diverge as often as accepted: by their chance alone, and by that of the limit too."""
-    print(
-        f"\nparts of others that diverge at limits of {risk:.0%}; of {len(rows)} rows, those with {risk:.0%}"
-    )
-    print(
-        "in the 95 % interval of the part, and those with a number that chance allows at an estimated limit"
-    )
+    kept = found.table(
+        "divergence",
+        f"parts of others that diverge at limits of {risk:.0%}; of {len(table)} rows, those with"
+        f" {risk:.0%} in the 95 % interval of the part, and those that chance allows at an estimated"
+        " limit; together, and off in standard errors",
+        by="<10", least="6.1%", largest="7.1%", inside="6", allowed="7", rows="4", together="8.2%",
+        off="5.1f",
+    )  # fmt: skip
     for name in NAMES:
-        k, n, n_limit = np.array(
-            [(row.found.diverge[name], row.n_trainings, row.n_limit(name)) for row in rows]
-        ).T
+        k, n = table[f"n_{LABELS[name]}"], table["n"]
+        n_limit = table["n"] if name == "trained" else table["n_trajectories"]  # by which the limit was found
         ends = np.array([intervals(*x) for x in zip(k, n, strict=True)])
         allowed = np.array([safety.allowed(risk, *x) for x in zip(n_limit, n, strict=True)])
         inside = [int(((x[:, 0] <= y) & (y <= x[:, 1])).sum()) for x, y in ((ends, risk), (allowed, k))]
         whole = k.sum() / n.sum()
-        off = safety.deviation(risk, n_limit.sum(), whole, n.sum())
-        print(f"  {name:10} {min(k / n):5.1%} to {max(k / n):5.1%}  {inside[0]:3} {inside[1]:3}", end="  ")
-        print(f"all together {whole:.2%}, {off:+.1f} standard errors")
+        off = float(safety.deviation(risk, n_limit.sum(), whole, n.sum()))
+        kept.row(
+            by=name, least=(k / n).min(), largest=(k / n).max(), inside=inside[0], allowed=inside[1],
+            rows=k.size, together=whole, off=off,
+        )  # fmt: skip
 
 
-SHADES = {1: "0.75", 8: "0.45", 64: "0.0"}
-MARKERS = {"with-replacement": "o", "epochs": "s"}
+def claims(found):
+    yield from of_one_feature(found)
+    yield from of_many_features(found)
 
 
-def draw(config, cells, rows, path):
-    plt.rcParams.update({"font.size": 8, "axes.linewidth": 0.6, "mathtext.fontset": "cm"})
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), constrained_layout=True, width_ratios=(1.2, 1, 0.8))
-    draw_risks(axes[0], config["one"], cells)
-    draw_ratios(axes[1], rows)
-    draw_divergence(axes[2], config["many"]["risk"], rows)
-    name_rows(axes[1:], rows)
-    for ax, letter in zip(axes, "abc", strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=8)
-    figure.savefig(path, dpi=220)
-    plt.close(figure)
-    print(f"wrote {path.name}")
-
-
-def draw_risks(ax, c, cells):
-    n, floor = c["n_trainings"], 0.3 / c["n_trainings"]
-    for (size, sampling), column in cells.items():
-        p, trained = (np.array([getattr(cell, x)[0] for cell in column]) for x in ("predicted", "trained"))
-        low, high = intervals(np.rint(trained * n), n)
-        y = np.maximum(trained, floor)
-        error = np.array([np.maximum(y - low, 0), np.maximum(high - y, 0)])
-        shade = SHADES.get(size, "0.3")
-        ax.errorbar(
-            np.maximum(p, floor),
-            y,
-            error,
-            fmt=MARKERS[sampling],
-            ms=3.5,
-            lw=0.7,
-            color=shade,
-            mec="k",
-            mew=0.4,
-            label=f"$B = {size}$, {sampling}",
+def of_one_feature(found):
+    z = found.config["largest_z"]
+    for event in EVENTS:
+        row = found["agreement"].at(event=event)
+        yield check(
+            f"one feature, {event}: p of all deviations",
+            row["p"].item(),
+            at_least=1e-3,
+            reason="by chance alone",
         )
-    ax.plot([floor, 1], [floor, 1], "-", color="0.6", lw=0.8, zorder=0)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="predicted probability to leave the ellipse $p$",
-        ylabel="part of the trainings that left",
-        ylim=(0.6 * floor, 1.6),
+        yield check(
+            f"one feature, {event}: largest deviation, standard errors", row["largest"].item(), at_most=z
+        )
+    cells = found["cells"]
+    below = cells.where(cells["mu"] < 1)
+    strange = len(below) * found.config["one"]["n_literal"] - below["alike"].sum()
+    yield check("mu < 1: trainings not alike to their trajectory", strange, equals=0)
+    yield check("largest error of one step", cells["error"].max(), at_most=1e-12, reason="rounding")
+    limits = found["limits"]
+    gap = limits.at(event="diverged")["mu"] / limits.at(event="left")["mu"] - 1
+    yield check(
+        "step size of divergence beyond that of leaving", gap.max(), at_least=0, at_most=0.12, reason="11 %"
     )
-    ax.legend(frameon=False, fontsize=6.5, loc="upper left")
-
-
-STYLES = {"mode": ("o", "0.75"), "sharpest": ("^", "0.45"), "own length": ("s", "0.0"), "trained": ("D", "w")}
-
-
-def heights(rows):
-    """Where rows are drawn: one case below the other, batch sizes closer."""
-    cases = list(dict.fromkeys(row.case["name"] for row in rows))
-    sizes = list(dict.fromkeys(row.batch_size for row in rows))
-    return [-cases.index(row.case["name"]) + 0.22 * (1 - sizes.index(row.batch_size)) for row in rows]
-
-
-def name_rows(axes, rows):
-    cases = {row.case["name"]: row for row in rows}
-    names = [f"{x}\n$n = {r.case['context_length']}$, leakage {r.leakage:.2f}" for x, r in cases.items()]
-    for ax, shown in zip(axes, (names, []), strict=True):
-        ax.set_yticks(range(0, -len(names), -1), shown)
-        ax.tick_params("y", labelsize=6)
-        ax.set_ylim(0.5 - len(names), 0.5)
-
-
-def mark(ax, x, rows, name, label):
-    marker, shade = STYLES[name]
-    ax.plot(x, heights(rows), marker, color=shade, mec="k", mew=0.4, ms=3.5, label=label)
-
-
-def draw_ratios(ax, rows):
-    for name in safety.PREDICTORS:
-        mark(ax, [row.ratio(name) for row in rows], rows, name, f"by {name}")
-    ax.axvline(1, color="0.6", lw=0.8, zorder=0)
-    sizes = ", ".join(map(str, dict.fromkeys(row.batch_size for row in rows)))
-    ax.set(xlabel=r"step size $\eta_{1/2}$, predicted over trained" + f"\n(downwards: $B = {sizes}$)")
-    ax.legend(frameon=False, fontsize=6.5)
-
-
-def draw_divergence(ax, risk, rows):
-    """At the step size of the accepted risk, by the mode and by trainings."""
-    for name, label in (("mode", "by mode"), ("trained", "by trainings")):
-        k, n = np.array([(row.found.diverge[name], row.n_trainings) for row in rows]).T
-        low, high = np.array([intervals(*x) for x in zip(k, n, strict=True)]).T
-        floor = 0.3 / n
-        mark(ax, np.maximum(k / n, floor), rows, name, label)
-        ax.hlines(heights(rows), np.maximum(low, floor), high, color="0.4", lw=0.6, zorder=1)
-    ax.axvline(risk, color="0.6", lw=0.8, zorder=0)
-    ax.set(
-        xscale="log", xlim=(5e-4, 1), xlabel=f"part that diverges at the step size\nof a risk of {risk:.0%}"
+    left = limits.at(event="left")
+    drawn, epochs = (left.at(batches=batches) for batches in ("with-replacement", "epochs"))
+    off, slack = (
+        epochs["mu"] / drawn["mu"] - 1,
+        (epochs["high"] / drawn["low"] - epochs["mu"] / drawn["mu"]).max(),
     )
-    ax.legend(frameon=False, fontsize=6.5, loc="lower right", handlelength=1)
+    reason = "5 %, and what is left open by the intervals"
+    yield check(
+        "epochs over batches drawn: largest change of the step size",
+        np.abs(off).max(),
+        at_most=0.05 + slack,
+        reason=reason,
+    )
+    critical = found["prompts"]["critical"].item()
+    small = found["limits"].at(event="left", risk=min(found.config["one"]["risks"]))["mu"].max()
+    yield check(
+        "safe is less than for the full batch: part of its critical mu", small / critical, at_most=0.5
+    )
 
 
-if __name__ == "__main__":
-    main()
+def of_many_features(found):
+    leaky, divergence = found["leaky"], found["divergence"]
+    trained = divergence.at(by="trained")
+    yield check(
+        "several features, by trainings: rows that chance does not allow",
+        (trained["rows"] - trained["allowed"]).item(),
+        equals=0,
+    )
+    yield check(
+        "by trainings: all together off the risk, standard errors", abs(trained["off"].item()), at_most=3
+    )
+    own, one = leaky.at(one_query=0), leaky.at(one_query=1)
+    single = own.where(own["B"] == own["B"].min())
+    yield check(
+        "own queries, smallest batches: mode over trained, least", single["half_mode"].min(), at_least=1.1
+    )
+    yield check("own queries: mode over trained, largest", own["half_mode"].max(), at_most=1.65, reason="1.6")
+    yield check(
+        "own queries: by own length over trained, largest", own["half_own_length"].max(), at_most=1.15
+    )
+    better = np.abs(own["half_own_length"] - 1) - np.abs(own["half_mode"] - 1)
+    yield check("own length is no worse than the mode, by", better.max(), at_most=0.01)
+    yield check(
+        "own queries: most that diverge at the safe step size by mode",
+        (own["n_mode"] / own["n"]).max(),
+        at_least=2 * found.config["many"]["risk"],
+    )
+    yield check("one query: mode over trained, largest", one["half_mode"].max(), at_most=1.085)
+    large = one.where(one["B"] >= 4)
+    yield check("one query, batches: the same", large["half_mode"].max(), at_most=1.015)
+    full = dict(zip(found["full_batch"]["prompts"], found["full_batch"]["by_mode_over_it"], strict=True))
+    yield check("full batch, all 10 features: mode over trained", full["all 10"], at_least=1.25, at_most=1.45)
+    off = found.config["many"]["full_batch_off"]
+    yield check("full batch, one query: the same", full["all 10, one query"], at_most=1 + off)
+
+
+def draw(found, path):
+    figure.draw(found, path)

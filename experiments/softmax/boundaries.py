@@ -5,8 +5,8 @@ with m = sum_i p_i y_i, c = dm/dg and r = w m - y_q
 
     w' = w - eta r m,   g' = g - eta r w |x_q|^2 c.
 
-Many step sizes run side by side, one column each. `tests/test_softmax_attention.py` compares every step
-with `lintrans.attention.softmax`.
+Many step sizes run side by side, one column each. `tests/attention/test_softmax_attention.py`
+compares every step with `lintrans.attention.softmax`.
 """
 
 from __future__ import annotations

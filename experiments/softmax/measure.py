@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 
-import boundaries
 import numpy as np
-from boundaries import CONVERGED, ESCAPED, NAMES, Lanes, Units
+
+from experiments.softmax import boundaries
+from experiments.softmax.boundaries import CONVERGED, ESCAPED, NAMES, Lanes, Units
 
 # Boundaries and step sizes are in units of mu = 1 of linear attention, eta = T / (h |y_q|).
 COLUMNS = (

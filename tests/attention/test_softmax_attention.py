@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +18,10 @@ from problems import (
     random_weights,
 )
 
+from experiments import entry
+from experiments.entry import configuration
+from experiments.softmax import boundaries, laws, measure
+from experiments.softmax.run import KEPT
 from lintrans.attention import softmax as module
 from lintrans.attention.softmax import (
     SoftmaxFullRun,
@@ -38,14 +38,8 @@ from lintrans.attention.training import train
 from lintrans.attention.transformer import TwoFactorWeights, embedding, initial_weights, prediction
 from lintrans.prompts.prompt import Prompt
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "softmax"))
-import boundaries
-import laws
-import measure
-
-EXPERIMENT = Path(boundaries.__file__).parent
 EPS = np.finfo(float).eps
-CONFIG = tomllib.loads((EXPERIMENT / "config.toml").read_text())
+CONFIG = configuration("softmax")
 
 
 def score_modulus(prompt, weights):
@@ -545,7 +539,7 @@ def test_derived_law_at_the_two_ends():
 
 def test_the_kept_table_is_that_of_the_code():
     """All cells are there; what is not chaotic comes out again, on another machine too."""
-    table = measure.read(EXPERIMENT / "boundaries.csv")
+    table = measure.read(KEPT)
     cells = len(CONFIG["lengths"]) * len(CONFIG["temperatures"]) * CONFIG["n_seeds"]
     assert tuple(table) == measure.COLUMNS
     assert table["n"].size == cells
@@ -558,15 +552,25 @@ def test_the_kept_table_is_that_of_the_code():
 
 def test_quick_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("softmax_run", EXPERIMENT / "run.py")
-    run = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run)
-    run.main(["--quick", "--output", str(tmp_path)])
+    words = ["softmax", "--quick", "--output", "found.h5"]
+    assert entry.main([*words, "--figure", "softmax.png", "--table", "cells.csv"]) == 0
     printed = capsys.readouterr()
     assert "seed 3/3" in printed.err
-    assert "12 cells" in printed.out
+    assert "12 cells measured" in printed.out
     assert all(law.name in printed.out for law in laws.LAWS)
-    assert {path.name for path in tmp_path.iterdir()} == {"boundaries.csv", "softmax.png"}
-    run.main(["--data", str(tmp_path / "boundaries.csv"), "--output", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {"found.h5", "cells.csv", "softmax.png"}
+    assert entry.main([*words, "--force", "--data", str(KEPT)]) == 0
     again = capsys.readouterr().out
-    assert again.splitlines()[:3] == printed.out.splitlines()[:3]
+    assert (
+        again.partition("1344 cells")[2].splitlines()[:40]
+        == printed.out.partition("1344 cells")[2].splitlines()[:40]
+    )
+
+
+def test_a_table_of_a_few_cells_does_not_hold_the_claims(tmp_path, capsys):
+    """The control: the first two lengths of the kept table alone."""
+    table = tmp_path / "few.csv"
+    head, *rows = KEPT.read_text().splitlines()
+    table.write_text("\n".join([head, *(row for row in rows if int(row.split(",")[1]) < 10)]))
+    assert entry.main(["softmax", "--quick", "--data", str(table)]) == 1
+    assert "FAILS" in capsys.readouterr().out

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lintrans as lt
+from experiments.bubbling import bursts
 from lintrans.symbolic import cycles as derived
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "bubbling"))
-import bursts
+from lintrans.two_factor import find_cycles
 
 SURVIVALS = (1e-1, 1e-2, 1e-3, 1e-4)
 STEPS = {"n_orbits": 20_000, "n_transient": 200, "n_steps": 400, "every": 4}
@@ -45,7 +42,7 @@ def test_exponent_across_is_negative_and_of_the_2_cycle_the_closed_one():
 
 @cache
 def cycles(mu):
-    return list(bursts.balanced_cycles(lt.find_cycles(mu, 7)))
+    return list(bursts.balanced_cycles(find_cycles(mu, 7)))
 
 
 @pytest.mark.parametrize("mu", [1.02, 1.2, *MUS, 1.45, 1.8, 1.8481, 1.9999])

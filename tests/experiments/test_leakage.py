@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from experiments import entry
+from experiments.leakage import leaks
 from lintrans.minibatch import Population
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "leakage"))
-import leaks
-
-EXPERIMENT = Path(leaks.__file__).parent
 LENGTHS = np.array([8.0, 16.0, 64.0, 256.0, 1024.0])
 PLAIN = {"start": 0.5, "batch_size": 4, "seed": 1}
 
@@ -160,13 +154,10 @@ def test_risks_agree_on_one_mode_and_differ_with_leakage():
 
 def test_quick_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("leakage_run", EXPERIMENT / "run.py")
-    run = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run)
-    run.main(["--quick", "--output", str(tmp_path)])
+    assert entry.main(["leakage", "--quick", "--output", "found.h5", "--figure", "leakage.png"]) == 0
     printed = capsys.readouterr()
-    assert "law: chi2, p" in printed.out
+    assert "law chi2" in printed.out
     assert "own queries" in printed.out
     assert "1 - trained / predicted" in printed.out
     assert "dynamic: seed 4/4" in printed.err
-    assert {path.name for path in tmp_path.iterdir()} == {"leakage.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"found.h5", "leakage.png"}

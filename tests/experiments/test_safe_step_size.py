@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-import tomllib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from experiments import entry
+from experiments.safe_step_size import safety
 from lintrans.minibatch import Population
 from lintrans.minibatch.escapes import EVENTS
 from lintrans.prompts.prompt import Prompt
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "safe_step_size"))
-import safety
-
-EXPERIMENT = Path(safety.__file__).parent
-CONFIG = tomllib.loads((EXPERIMENT / "config.toml").read_text())
+CONFIG = entry.configuration("safe_step_size")
 TABLE = {"target": "progression", "seed": 3}
 START = (0.6, 0.4)
 
@@ -187,15 +181,13 @@ def test_predictions_are_the_trainings_where_the_mode_is_shared():
 
 def test_quick_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("safe_step_size_run", EXPERIMENT / "run.py")
-    run = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run)
-    run.main(["--quick", "--output", str(tmp_path)])
+    words = ["safe_step_size", "--quick", "--output", "found.h5", "--figure", "safe.png"]
+    assert entry.main(words) == 0
     printed = capsys.readouterr()
-    assert "trainings as their trajectory" in printed.out
+    assert "not alike to their trajectory" in printed.out
     assert "all 10, one query" in printed.out
     assert "trained: 8 epochs" in printed.err
-    assert {path.name for path in tmp_path.iterdir()} == {"safe_step_size.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"found.h5", "safe.png"}
 
 
 def test_the_full_batch_is_that_of_the_mode_only_where_it_is_shared():

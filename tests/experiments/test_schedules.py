@@ -7,18 +7,14 @@ are certified with a margin of 0.1%: exact arithmetic needs none, rounding close
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from problems import PROMPTS, random_prompt
 
+from experiments.schedules.descent import SCHEDULES, descend, level_and_residual, start, train
 from lintrans.symbolic import schedules as derived
 from lintrans.two_factor import normal_form
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "schedules"))
-from descent import SCHEDULES, descend, level_and_residual, start, train
 
 MARGIN = 0.999
 STARTS = [(0.3, 2.0), (-1.5, 0.4), (1.2, 1.6), (2.5, 0.5), (0.9, -0.7)]

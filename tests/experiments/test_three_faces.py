@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import fields, replace
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getmembers, isfunction
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy as sp
 
+from experiments import entry
+from experiments.three_faces import all_weights, descent, ellipse, run
+from experiments.three_faces.closed_form import evaluate, mus
+from lintrans.symbolic import ellipse as exact_ellipse
+from lintrans.symbolic import modes, transverse
+from lintrans.symbolic import slice as balanced
 from lintrans.symbolic.claims import claims
 from lintrans.two_factor import invariant_ellipse, normal_form
 from lintrans.two_factor.balanced_slice import landmarks
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "three_faces"))
-import faces
-import simulate
-
-# by its path, for every experiment has a run.py
-spec = spec_from_file_location("three_faces_run", Path(faces.__file__).with_name("run.py"))
-table = module_from_spec(spec)
-spec.loader.exec_module(table)
-
-FORMS = {form.name: form for form in faces.FORMS}
-CASES = {f"{form.name} {point}": (form, point) for form in faces.FORMS for point in form.points}
+FORMS = {form.name: form for form in run.FORMS}
+CASES = {f"{form.name} {point}": (form, point) for form in run.FORMS for point in form.points}
 NOT_CLOSED_FORMS = {
     "normal_form.to_modes": "coordinates",
     "normal_form.from_modes": "coordinates",
@@ -39,31 +33,31 @@ NOT_CLOSED_FORMS = {
 
 @cache
 def row(name):
-    return faces.evaluate(*CASES[name])
+    return evaluate(*CASES[name])
 
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_three_faces_agree(name):
-    assert row(name).passed, table.line(row(name))
+    assert row(name).passed, run.cells(row(name))
 
 
 # where a simulation would be slow or tell nothing new
 MORE_POINTS = {
-    "semi-axis": faces.mus(0.01, 0.7, 1.5, 1.99),
-    "area": faces.mus(0.01, 0.7, 1.5, 1.99),
-    "mean loss on": faces.mus(0.01, 0.7, 1.5, 1.99),
-    "exponent across": faces.mus(0.01, 0.7, 1.5, 1.9, 1.9999),
+    "semi-axis": mus(0.01, 0.7, 1.5, 1.99),
+    "area": mus(0.01, 0.7, 1.5, 1.99),
+    "mean loss on": mus(0.01, 0.7, 1.5, 1.99),
+    "exponent across": mus(0.01, 0.7, 1.5, 1.9, 1.9999),
     "density": ((-1.99,), (0.3,), (1.9,)),
-    "2-cycle": faces.mus(1.01, 1.3, 1.99, 2.5),
-    "symmetric cycle": faces.mus(1.85, 1.95, 2.5, 2.89),
-    "start whose": faces.mus(0.01, 1.0, 3.0),
-    "|ln(u/v)| of the last stable": faces.mus(1e-9, 0.3, 0.999999),
-    "|ln(u/v)| of the last minimum inside": faces.mus(1e-9, 0.9, 1.999999),
+    "2-cycle": mus(1.01, 1.3, 1.99, 2.5),
+    "symmetric cycle": mus(1.85, 1.95, 2.5, 2.89),
+    "start whose": mus(0.01, 1.0, 3.0),
+    "|ln(u/v)| of the last stable": mus(1e-9, 0.3, 0.999999),
+    "|ln(u/v)| of the last minimum inside": mus(1e-9, 0.9, 1.999999),
 }
 MORE = {
     f"{form.name} {point}": (form, point)
     for prefix, points in MORE_POINTS.items()
-    for form in faces.FORMS
+    for form in run.FORMS
     if form.name.startswith(prefix)
     for point in points
 }
@@ -71,13 +65,13 @@ MORE = {
 
 @pytest.mark.parametrize("name", list(MORE))
 def test_float_is_the_expression_at_more_points(name):
-    found = faces.evaluate(*MORE[name], simulated=False)
+    found = evaluate(*MORE[name], simulated=False)
     assert found.float_agrees, found.ulps
 
 
 def test_names_are_unique_and_claims_exist():
-    assert len(FORMS) == len(faces.FORMS)
-    assert {form.claim for form in faces.FORMS} <= {claim.id for claim in claims()}
+    assert len(FORMS) == len(run.FORMS)
+    assert {form.claim for form in run.FORMS} <= {claim.id for claim in claims()}
 
 
 @pytest.mark.parametrize("room", [normal_form, invariant_ellipse])
@@ -88,7 +82,7 @@ def test_every_closed_form_is_in_the_table(room):
         for name, function in getmembers(room, isfunction)
         if function.__module__ == room.__name__ and not name.startswith("_")
     }
-    listed = {form.function for form in faces.FORMS}
+    listed = {form.function for form in run.FORMS}
     assert public - listed == {name for name in NOT_CLOSED_FORMS if name.startswith(prefix + ".")}
 
 
@@ -109,7 +103,7 @@ def test_every_field_of_the_ellipse_is_in_the_table(name, monkeypatch):
         return replace(whole(mu), **{name: (math.nan, math.nan) if pair else math.nan})
 
     monkeypatch.setattr(invariant_ellipse, "ellipse", without)
-    values = [form.value(*form.points[0]) for form in faces.ON_THE_ELLIPSE]
+    values = [form.value(*form.points[0]) for form in ellipse.FORMS]
     assert np.isnan(values).sum() == (2 if name.startswith("semi_axes") else 1)
 
 
@@ -125,17 +119,17 @@ WRONG_FLOATS = {
     "symmetric cycle, multiplier across": lambda mu: 3 - ((1 + mu) + math.sqrt((1 + mu) ** 2 - 8)),
     "exponent across the ellipse": lambda mu: math.acosh((1 + math.sqrt(25 + 4 * mu * mu)) / 4),
     "area in (u, v)": lambda mu: 2 * math.pi * math.sqrt(4 + mu * mu) / mu,
-    "largest stable step size": lambda label: -1 / faces.many(label).curvatures[-1] / abs(label),
+    "largest stable step size": lambda label: -1 / all_weights.many(label).curvatures[-1] / abs(label),
 }
 WRONG_EXPRESSIONS = {
-    "level Q of the ellipse": lambda mu, a, b: faces.modes.ellipse(a, b, -mu),
-    "critical eta of raw weights": lambda w, k, y: faces.ellipse.critical_step_size(w, k, 65, -y),
-    "2-cycle, mean loss": lambda mu: faces.transverse.two_cycle_averages(mu)[1] * 2,
+    "level Q of the ellipse": lambda mu, a, b: modes.ellipse(a, b, -mu),
+    "critical eta of raw weights": lambda w, k, y: exact_ellipse.critical_step_size(w, k, 65, -y),
+    "2-cycle, mean loss": lambda mu: transverse.two_cycle_averages(mu)[1] * 2,
     "mean loss on the ellipse": lambda mu: 2 / mu**2,
     "density of the residual": lambda r: 1 / (sp.pi * (4 - r**2)),
-    "landmark crisis": lambda: faces.balanced.CRISIS + sp.Rational(1, 10**6),
+    "landmark crisis": lambda: balanced.CRISIS + sp.Rational(1, 10**6),
     "largest certified loss": lambda mu: 1 / mu**2,
-    "sharpness of a minimum": lambda _: sum(x**2 for x in faces.SUMS + faces.DIFFERENCES),
+    "sharpness of a minimum": lambda _: sum(x**2 for x in all_weights.SUMS + all_weights.DIFFERENCES),
 }
 
 
@@ -169,7 +163,7 @@ def without_the_half():
     def doubled(train):
         return lambda prompt, weights, eta, n_steps: train(prompt, weights, 2 * eta, n_steps)
 
-    trainers = {name: doubled(getattr(simulate, name)) for name in ("descend", "tangent_growth")}
+    trainers = {name: doubled(getattr(descent, name)) for name in ("descend", "tangent_growth")}
     return {"step_uv": step_uv, "step_modes": step_modes, **trainers}
 
 
@@ -180,18 +174,18 @@ NO_STEP_IS_TAKEN = "size of the flattest minimum"
 @pytest.mark.parametrize("name", [name for name in FORMS if name != NO_STEP_IS_TAKEN])
 def test_a_wrong_map_fails(name, monkeypatch):
     for attribute, wrong in without_the_half().items():
-        monkeypatch.setattr(simulate, attribute, wrong)
+        monkeypatch.setattr(descent, attribute, wrong)
     form = FORMS[name]
-    found = faces.evaluate(form, form.points[0])
+    found = evaluate(form, form.points[0])
     assert (found.float_agrees, found.simulation_agrees) == (True, False)
 
 
 def test_the_command_exits_with_1_if_a_row_fails(capsys, monkeypatch):
     good = FORMS["multiplier of a minimum"]
     bad = replace(good, value=WRONG_FLOATS["multiplier of a minimum"])
-    for forms, code, last in (([good], 0, "none failed"), ([good, bad], 1, "3 failed")):
-        monkeypatch.setattr(table, "FORMS", forms)
-        assert table.main() == code
+    for forms, code in (([good], 0), ([good, bad], 1)):
+        monkeypatch.setattr(run, "FORMS", forms)
+        assert entry.main(["three_faces", "--quick"]) == code
         out = capsys.readouterr().out
-        assert out.splitlines()[-1].endswith(last)
-        assert out.count("FAIL") == 3 * code
+        assert out.splitlines()[-1] == f"{2 - code} of 2 checks hold"
+        assert out.count("FAIL") == 4 * code  # three rows and a check

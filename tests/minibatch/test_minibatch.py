@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy as sp
 from problems import MODE, NEAR, NOISY, check_refused, random_prompt
 
-from lintrans import TwoFactorWeights, example_data
+from experiments import entry
+from experiments.minibatch import checks, shrink
+from lintrans import example_data
 from lintrans.attention.batch_training import Problems, train_on_batches
 from lintrans.attention.training import train
-from lintrans.attention.transformer import FullWeights, Problem
+from lintrans.attention.transformer import FullWeights, Problem, TwoFactorWeights
 from lintrans.counting.proportions import intervals, proportion
 from lintrans.errors import NoNormalFormError
 from lintrans.minibatch import (
@@ -39,11 +38,6 @@ from lintrans.symbolic import sampling, switching
 from lintrans.two_factor import normal_form
 from lintrans.verification import trained_risk, verify_batches
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "minibatch"))
-import checks
-import shrink
-
-FOLDER = Path(checks.__file__).parent
 BMI = {"target": "progression", "features": ["bmi"], "standardize": True, "center": True}
 
 
@@ -450,16 +444,8 @@ def test_the_power_of_the_batch_size_is_found_in_made_up_limits():
     assert math.isnan(shrink.slope(made[:2])[0])
 
 
-def test_the_run_prints_and_judges(monkeypatch, capsys):
-    spec = spec_from_file_location("minibatch_run", FOLDER / "run.py")
-    table = module_from_spec(spec)
-    spec.loader.exec_module(table)
-    monkeypatch.setattr(sys, "argv", ["run.py", "crossing", "--quick"])
-    before = dict(checks.CONFIG)
-    try:
-        assert table.main() == 0
-        monkeypatch.setattr(sys, "argv", ["run.py", "stationary", "--quick", "--spread", "2"])
-        assert table.main() == 1
-    finally:
-        checks.CONFIG.update(before)
+def test_the_run_prints_and_judges(capsys):
+    assert entry.main(["minibatch", "crossing", "--quick"]) == 0
+    assert "FAIL" not in capsys.readouterr().out
+    assert entry.main(["minibatch", "stationary", "--quick", "--spread", "2"]) == 1
     assert "FAIL" in capsys.readouterr().out

@@ -133,4 +133,4 @@ def test_versions_agree():
 def test_experiments_say_what_they_ask_and_how_to_run(name):
     page = (ROOT / "experiments" / name / "README.md").read_text()
     assert f"[{name}]({name}/README.md)" in (ROOT / "experiments" / "README.md").read_text()
-    assert page.startswith("# Do") and f"experiments/{name}/run.py" in page
+    assert page.startswith("# Do") and f"python -m experiments {name}" in page

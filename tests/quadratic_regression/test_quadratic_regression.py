@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from controls import check_every_claim_has_one, check_fails_by_its_remainder
 from problems import check_refused
 
 import lintrans as lt
+from experiments.quadratic_regression import phases
 from lintrans.errors import NoNormalFormError
 from lintrans.quadratic_regression import (
     OrthogonalData,
@@ -27,9 +26,6 @@ from lintrans.quadratic_regression import (
 )
 from lintrans.symbolic import modes, quadratic
 from lintrans.two_factor.balanced_slice import landmarks
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "quadratic_regression"))
-import phases
 
 EPS = np.finfo(float).eps
 MARKS = {name: mark.mu for name, mark in landmarks().items()}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from peak_limits import Peaks, ratio
-from peak_shapes import CONFIG
 
+from experiments.batch_schedules.limits import Peaks, ratio
+from experiments.batch_schedules.shapes import CONFIG
+from experiments.shared import panels
 from lintrans.minibatch import EscapeTimes
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-from matplotlib.legend import Legend
 
 LINES = {"constant": "-", "linear": "--", "warm-up": ":"}
 MARKERS = {"interpolating": "o", "label noise": "s", "real": "^"}
@@ -24,24 +21,16 @@ FONTS = {"font.family": "serif", "font.size": 8, "axes.linewidth": 0.6, "mathtex
 
 def draw(path: Path, peaks: Peaks, lost: dict[tuple[str, str], EscapeTimes]) -> None:
     """Ratios of the first start for a risk of 10 %, and the parts lost of one-prompt batches."""
-    with mpl.rc_context(
-        FONTS | {"font.serif": ["cmr10", "DejaVu Serif"], "axes.formatter.use_mathtext": True}
-    ):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1), layout="constrained")
+    style = FONTS | {"font.serif": ["cmr10", "DejaVu Serif"], "axes.formatter.use_mathtext": True}
+    with panels(path, 1, 2, style=style, figsize=(7, 3.1)) as (left, right):
         draw_ratios(left, peaks)
         draw_lost(right, lost)
-        for ax, letter in zip((left, right), "ab", strict=True):
-            ax.set_title(f"({letter})", loc="left", fontsize=8)
-        figure.savefig(path, dpi=220)
-        plt.close(figure)
 
 
-def draw_ratios(ax: plt.Axes, peaks: Peaks) -> None:
+def draw_ratios(ax: Any, peaks: Peaks) -> None:
     sizes = np.array(CONFIG["batch_sizes"])
     ax.axhline(1, color="0.7", lw=0.6, zorder=0)
     for i, (name, marker) in enumerate(MARKERS.items()):
-        if name not in CONFIG["names"]:
-            continue
         for schedule in ("warm-up", "linear"):
             found = np.array([ratio(peaks, (name, 0, size), schedule, 0.1) for size in sizes])
             bars = np.abs(found[:, 1:].T - found[:, 0])
@@ -60,7 +49,9 @@ def draw_ratios(ax: plt.Axes, peaks: Peaks) -> None:
     ax.legend(frameon=False, fontsize=6.5, handlelength=3.4)
 
 
-def draw_lost(ax: plt.Axes, lost: dict[tuple[str, str], EscapeTimes]) -> None:
+def draw_lost(ax: Any, lost: dict[tuple[str, str], EscapeTimes]) -> None:
+    from matplotlib.legend import Legend
+
     handles = {}
     for (name, schedule), times in lost.items():
         steps, alive, low, high = times.survival("left")

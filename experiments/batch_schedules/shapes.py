@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from experiments.entry import configuration
 from lintrans import example_data
 from lintrans.minibatch import Population
 from lintrans.prompts import prompts_from_csv
 from lintrans.prompts.prompt import Prompt
 
-HERE = Path(__file__).parent
-CONFIG = tomllib.loads((HERE / "config.toml").read_text())
+CONFIG = configuration("batch_schedules")
 
 
 class Row(NamedTuple):
@@ -78,3 +76,7 @@ def population_of(name: str) -> Population:
 def by_size(values: list[int], batch_size: int) -> int:
     """One of the numbers that the configuration gives by batch size."""
     return values[CONFIG["batch_sizes"].index(batch_size)]
+
+
+def failed(row: Row) -> bool:
+    return not abs(row.z) <= CONFIG["largest_z"]

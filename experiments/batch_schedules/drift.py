@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from peak_shapes import CONFIG, Row, population_of
 
+from experiments.batch_schedules.shapes import CONFIG, Row, failed, population_of
+from experiments.tables import Check, Found, check
 from lintrans.minibatch import geometry
 from lintrans.minibatch.escapes import walk
 from lintrans.two_factor import normal_form
@@ -91,3 +92,42 @@ def zero_rows(*, spread: float = 1.0) -> Iterator[Row]:
         variance = geometry.batch_moments(population_of("interpolating"), size).curvature
         r = float(normal_form.residual(c["mu"], *state))
         yield Row(f"zero of the drift, B = {size}, r = {r:+.2f}", 1 / (1 + variance), zero, error)
+
+
+def report(found: Found) -> None:
+    """The drift of Q and its zero beside what was drawn, and two controls that must fail."""
+    options = found.options
+    rows = [("drift", row) for row in drift_rows(spread=options.spread, power=options.power)]
+    rows += [("zero", row) for row in zero_rows(spread=options.spread)]
+    table = found.table(
+        "drift", "drift of Q in one step, and kappa of its zero: derived, drawn, off in standard errors",
+        part="<5", what="<58", derived="10.6f", drawn="10.6f", error="7.1e", z="5.2f", verdict="<7",
+    )  # fmt: skip
+    for part, row in rows:
+        table.row(
+            part=part, what=row.what, derived=row.derived, drawn=row.measured, error=row.error, z=row.z,
+            verdict="FAIL" if failed(row) else "",
+        )  # fmt: skip
+    kept = found.table(
+        "controls", "controls: noise by kappa, not kappa^2; prompts mis-scaled",
+        control="<10", value="5g", rows="4", fail="4",
+    )  # fmt: skip
+    for name, wrong in CONFIG["drift"]["controls"].items():
+        bad = [failed(row) for row in drift_rows(**{name: wrong})]
+        kept.row(control=name, value=wrong, rows=len(bad), fail=sum(bad))
+
+
+def claims(found: Found) -> Iterator[Check]:
+    table = found["drift"]
+    for part in ("drift", "zero"):
+        rows = table.at(part=part)
+        yield check(
+            f"one step, {part}: rows that fail, of {len(rows)}", (rows["verdict"] == "FAIL").sum(), equals=0
+        )
+    z = table["z"][table["error"] > 0]
+    yield check(
+        f"rms of {z.size} deviations in standard errors", np.sqrt(np.mean(z**2)), at_least=0.7, at_most=1.4
+    )
+    for name, n in CONFIG["drift"]["noticed"].items():
+        fail = found["controls"].at(control=name)["fail"].item()
+        yield check(f"control, wrong {name}: rows that fail", fail, at_least=n)

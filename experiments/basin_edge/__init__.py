@@ -1,0 +1,1 @@
+"""Does training diverge exactly outside the invariant ellipse?"""

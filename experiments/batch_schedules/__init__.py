@@ -1,0 +1,1 @@
+"""Do schedules let the step size go further, with mini-batches?"""

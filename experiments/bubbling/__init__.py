@@ -1,0 +1,1 @@
+"""Does noise make an imbalance burst, where the balanced attractor is chaotic?"""

@@ -1,0 +1,1 @@
+"""Does training commute with the map, in every regime?"""

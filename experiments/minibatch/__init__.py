@@ -1,0 +1,1 @@
+"""Do mini-batches do what is derived of them, number by number?"""

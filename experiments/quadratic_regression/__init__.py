@@ -1,0 +1,1 @@
+"""Do phase retrieval and quadratic networks train in the phases of the transformer?"""

@@ -1,0 +1,1 @@
+"""Does a phase diagram need all its cells?"""

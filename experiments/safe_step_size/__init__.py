@@ -1,0 +1,1 @@
+"""Does training at a predicted safe step size stay safe, on a real table?"""

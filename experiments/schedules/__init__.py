@@ -1,0 +1,1 @@
+"""Does training stay bounded under every schedule below the critical step size?"""

@@ -1,0 +1,1 @@
+"""Do large steps change which spectrum is learned?"""

@@ -1,0 +1,1 @@
+"""Do the three faces of every closed form agree: SymPy, float, simulation?"""
