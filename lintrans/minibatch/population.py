@@ -12,6 +12,7 @@ minibatch.reduction and minibatch.residual. Prompts *interpolate* if one minimum
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class Population:
         return cls(moments, moments + noise * rng.standard_normal(n_prompts))
 
     @classmethod
-    def from_prompts(cls, prompts: Sequence[Prompt]) -> Population:
+    def from_prompts(cls, prompts: Sequence[Prompt] | PromptMoments) -> Population:
         """Project prompts onto the direction in which training first moves W: D along mean y_i M_i.
 
         It is the shared mode if there is one. ``leakage`` tells how far each prompt is from it; the numbers
@@ -152,13 +153,8 @@ class Population:
         >>> found.moments.tolist(), found.leakage.tolist()
         ([2.0, 3.0], [0.0, 0.0])
         """
-        if not prompts:
-            raise InputError("prompts must not be empty, got none; pass at least one")
-        d = {prompt.d for prompt in prompts}
-        if len(d) > 1:
-            raise InputError(f"prompts must have one number of features, got {sorted(d)[:3]}; choose columns")
-        matrices = np.array([np.outer(prompt.context_moment, prompt.query) for prompt in prompts])
-        labels = np.array([prompt.query_label for prompt in prompts])
+        seen = PromptMoments.of(prompts)
+        labels, matrices = seen.labels, seen.matrices
         slope = np.einsum("i,ijk->jk", labels, matrices) / labels.size
         size = float(np.linalg.norm(slope))
         if size == 0:
@@ -272,6 +268,72 @@ class Population:
             "interpolates": self.interpolates,
             "leakage": None if self.leakage is None else float(np.sqrt(np.mean(self.leakage**2))),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class PromptMoments:
+    """What training sees of many prompts, whatever their lengths: M_i = m_i q_i^T and y_i.
+
+    Attributes
+    ----------
+    contexts : (N, d) array
+        Context moments m_i.
+    queries : (N, d) array
+        Queries q_i.
+    labels : (N,) array
+        Query labels y_i.
+    """
+
+    contexts: FloatArray
+    queries: FloatArray
+    labels: FloatArray
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt] | PromptMoments) -> PromptMoments:
+        """Take from prompts what training sees; what was taken before is returned as it is.
+
+        Raises
+        ------
+        InputError
+            If there is no prompt, or they differ in their number of features.
+        """
+        if isinstance(prompts, PromptMoments):
+            return prompts
+        if not prompts:
+            raise InputError("prompts must not be empty, got none; pass at least one")
+        many = list(prompts)
+        d = {prompt.d for prompt in many}
+        if len(d) > 1:
+            raise InputError(f"prompts must have one number of features, got {sorted(d)[:3]}; choose columns")
+        contexts, queries = ([getattr(p, name) for p in many] for name in ("context_moment", "query"))
+        return cls(np.array(contexts), np.array(queries), np.array([p.query_label for p in many]))
+
+    @property
+    def matrices(self) -> FloatArray:
+        """M_i, (N, d, d)."""
+        return self.contexts[:, :, None] * self.queries[:, None, :]
+
+    @functools.cached_property
+    def population(self) -> Population:
+        """The prompts projected onto one mode."""
+        return Population.from_prompts(self)
+
+    @functools.cached_property
+    def spans(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Contexts and queries in coordinates of their spans, and the basis of either, (d, rank)."""
+        return *_in_span(self.contexts), *_in_span(self.queries)
+
+
+def _in_span(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of vectors in an orthonormal basis of their span, (N, r), and the basis, (d, r).
+
+    What fills the space is left as it is.
+    """
+    _, sizes, basis = np.linalg.svd(vectors, full_matrices=False)
+    rank = int((sizes > ROUNDING * sizes[0]).sum())
+    if rank == vectors.shape[1]:
+        return vectors, np.eye(rank)
+    return vectors @ basis[:rank].T, basis[:rank].T
 
 
 def _mean(values: FloatArray) -> float:

@@ -111,7 +111,7 @@ class Sweep(Grid):
 
     A subclass is a dataclass whose fields are its arguments: they are checked when it is made, kept in the
     journal of the sweep, and shown in the signature of the function that computes it (`takes`). Fields are
-    arrays, numbers, texts, None, and tuples of these.
+    arrays, numbers, texts, None, tuples of these, and frozen dataclasses of these that the registry names.
 
     Attributes
     ----------
@@ -217,10 +217,10 @@ def takes(sweep: type[Sweep]) -> Callable[[Function], Function]:
     return decorate
 
 
-def settle(sweep: Sweep, **fields: Any) -> None:
-    """Put checked arguments in the place of those given; to be called while a sweep is made."""
+def settle(made: object, **fields: Any) -> None:
+    """Put checked arguments in the place of those given; to be called while a frozen dataclass is made."""
     for name, value in fields.items():
-        object.__setattr__(sweep, name, value)
+        object.__setattr__(made, name, value)
 
 
 def _pieces(n: int, size: int) -> Iterator[slice]:

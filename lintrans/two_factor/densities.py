@@ -31,7 +31,10 @@ N_STEPS_ELLIPSE = 8  # errors of rounding grow by up to 3 + mu per step across t
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class InvariantDensity(Result):
-    """Density of the residual in bins, with its standard error, and the closed form where there is one."""
+    """Density of the residual in bins, with its standard error, and the closed form where there is one.
+
+    ``batch_size`` is None for full-batch training.
+    """
 
     kind: ClassVar[str] = "invariant_density"
 
@@ -41,6 +44,17 @@ class InvariantDensity(Result):
     expected: FloatArray | None = on(
         "residual", text="mean of 1 / (pi sqrt(4 - r^2)) over the bin", optional=True
     )
+
+    @classmethod
+    def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Version 0.1 wrote a batch size only where there were batches."""
+        return {"batch_size": None} | settings
+
+    @property
+    def batch_size(self) -> int | None:
+        """Prompts in a batch of mini-batch training; None for full-batch training."""
+        size = self.settings["batch_size"]
+        return None if size is None else int(size)
 
     def check(self) -> None:
         """Refuse a mu that is no step size."""
@@ -129,5 +143,6 @@ def invariant_density(
             "n_counted": n,
             "n_steps": n_steps,
             "seed": seed,
+            "batch_size": None,
         },
     )
