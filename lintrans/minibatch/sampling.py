@@ -77,7 +77,7 @@ class Batches:
     schedule: ArrayLike | None = None
 
     def __post_init__(self) -> None:
-        if self.sampling not in SAMPLINGS:
+        if self.sampling not in list(SAMPLINGS):  # it may be of any type
             kinds = ", ".join(SAMPLINGS)
             raise InputError(f"sampling must be one of {kinds}, got {short(self.sampling)}; choose one")
         relative = check_schedule(self.schedule)
