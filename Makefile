@@ -7,11 +7,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-EXAMPLE := lintrans/data/diabetes.csv --target progression --context 0:64 --query 64 --standardize --center
+EXAMPLE := example --target progression --context 0:64 --query 64 --standardize --center
 
-TABLE := lintrans/data/diabetes.csv --target progression --features bmi --standardize --center --n-prompts 2000
+TABLE := example --target progression --features bmi --standardize --center --n-prompts 2000
 
-FEATURES := lintrans/data/diabetes.csv --target progression --standardize --center --n-prompts 2000
+FEATURES := example --target progression --standardize --center --n-prompts 2000
 
 .PHONY: demo test test-thorough test-oldest lint docs figures clean
 
@@ -23,7 +23,7 @@ demo: .venv/installed
 	@echo "wrote demo/phase_diagram.png and demo/phase_diagram.h5"
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 test-thorough: .venv/installed-test
 	$(BIN)/python -m pytest -m thorough

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import lintrans as lt
+from lintrans.two_factor import PhaseSweep
 
 SMALL = 10**5
 ROW = 1000  # cells along the second axis
@@ -33,7 +34,7 @@ def main():
 
 def seconds_per_cell(output, n_cells):
     axes = {"mus": np.linspace(0.005, 2.2, n_cells // ROW), "imbalances": np.linspace(-5.0, 5.0, ROW)}
-    sweep = lt.PhaseSweep(**axes, start=(0.5, 0.5), n_transient=256, n_steps=256, verdicts_only=True)
+    sweep = PhaseSweep(**axes, start=(0.5, 0.5), n_transient=256, n_steps=256, verdicts_only=True)
     began = time.perf_counter()
     lt.run_to_file(sweep, output, force=True)
     return (time.perf_counter() - began) / n_cells

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lintrans import registry
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -52,10 +54,12 @@ def claims() -> str:
 
 
 def commands() -> str:
-    """What every command says of itself with `--help`."""
-    lines = ["# Command line", "", "What `lintrans COMMAND --help` prints.", ""]
-    for name in re.findall(r"^  ([a-z-]+)  ", _help().partition("Commands:")[2], re.MULTILINE):
-        lines += [f"## lintrans {name}", "", "```text", _help(name).strip(), "```", ""]
+    """What `lintrans --help` prints, and `lintrans COMMAND --help` of every command."""
+    lines = ["# Command line", "", "What `lintrans --help` and `lintrans COMMAND --help` print.", ""]
+    lines += ["```text", _help().strip(), "```", ""]
+    for group in registry.groups():
+        for name in group.commands:
+            lines += [f"## lintrans {name}", "", "```text", _help(name).strip(), "```", ""]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Exceptions and the checks of arguments.
+"""Exceptions, and the checks of arguments.
 
 Every message has four parts on one line: the argument, the rule, the value received and the remedy.
 The command line prints that line and exits with 2; a library user may catch `InputError` (also a
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Entry = TypeVar("Entry", bound=np.generic)
 
 MAX_COUNT = 10**9
 MAX_HISTORY_BYTES = 2**30  # of a training run
@@ -21,7 +23,7 @@ MAX_SHOWN = 60  # characters of a value in a message
 
 
 class LintransError(Exception):
-    """Base of all errors raised on purpose by this package."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class InputError(LintransError, ValueError):
@@ -29,23 +31,23 @@ class InputError(LintransError, ValueError):
 
 
 class NoNormalFormError(InputError):
-    """The prompt has a zero label or a zero context moment: mu is 0 or the target is."""
+    """The prompt has a zero label or a zero context moment, so that mu or the target is 0."""
 
 
 class StorageError(LintransError, OSError):
-    """A file cannot be written: a full disk, a limit, a device that is gone."""
+    """A file cannot be written, e.g. because the disk is full or the device is gone."""
 
 
 class ExecutorError(LintransError):
-    """Work could not go on where it was sent: a lost scheduler, workers that die or that differ from us."""
+    """Work cannot continue on the executor: the scheduler is lost, or workers die or have other versions."""
 
 
 class Interrupted(LintransError):
-    """A sweep was stopped by Ctrl-C; the message says how to go on with it."""
+    """A sweep was stopped by Ctrl-C; the message says how to continue it."""
 
 
 class MissingExtraError(LintransError, ImportError):
-    """A package that only an extra of this one installs is not there."""
+    """A package is missing that only an extra of this package installs."""
 
 
 def require_extra(extra: str, package: str, name: str) -> None:
@@ -85,12 +87,12 @@ def count(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_COUNT) 
 
 
 def check_seed(seed: Any) -> int:
-    """Return a seed of random numbers as an int, from 0."""
+    """Return a random seed as an int, at least 0."""
     return count("seed", seed, minimum=0)
 
 
 def check_history(n_steps: int, numbers: int) -> None:
-    """Refuse more than 1 GiB for so many float64 numbers at each of n_steps + 1 steps."""
+    """Refuse more than 1 GiB for ``numbers`` float64 numbers at each of n_steps + 1 steps."""
     size = 8 * (n_steps + 1) * numbers
     if size > MAX_HISTORY_BYTES:
         raise InputError(
@@ -102,8 +104,8 @@ def check_history(n_steps: int, numbers: int) -> None:
 def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
     """Return ``value`` as a float64 array with ``ndim`` axes and finite entries.
 
-    Complex numbers are refused, with a zero imaginary part too: what is accepted depends on the kind of
-    the numbers and not on their rounding.
+    Complex numbers are refused, even with a zero imaginary part: what is accepted depends on the type of the
+    numbers and not on their rounding.
     """
     try:
         given = np.asarray(value)
@@ -127,6 +129,23 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
     return array
 
 
+def read_only(array: NDArray[Entry]) -> NDArray[Entry]:
+    """Return an array of our own that cannot be written to any more."""
+    array.setflags(write=False)
+    return array
+
+
+def frozen_array(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float64]:
+    """Return a copy of ``value``, checked by `finite_array`, that cannot be written to."""
+    return read_only(finite_array(name, value, ndim).copy())
+
+
+def settle(instance: Any, **fields: Any) -> None:
+    """Put checked values in the place of those given, while a frozen dataclass is made."""
+    for name, value in fields.items():
+        object.__setattr__(instance, name, value)
+
+
 def increasing(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return ``value`` as a finite, strictly increasing, non-empty float64 vector."""
     array = finite_array(name, value, 1)
@@ -143,7 +162,7 @@ def increasing(name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 
 def step_schedule(value: ArrayLike, *, largest: float = math.inf) -> NDArray[np.float64]:
-    """Return relative step sizes, by step, as a vector of their own: not empty, from 0 to ``largest``."""
+    """Return a copy of relative step sizes, one per step: not empty, between 0 and ``largest``."""
     relative = finite_array("schedule", value, 1).copy()
     if relative.size == 0:
         raise InputError("schedule must not be empty, got 0 values; omit it for a constant step size")
@@ -163,7 +182,7 @@ def step_schedule(value: ArrayLike, *, largest: float = math.inf) -> NDArray[np.
 
 
 def short(value: Any) -> str:
-    """Return ``repr`` on one line of at most 60 characters, fit for a message whatever the value is."""
+    """Return ``repr`` of any value on one line of at most 60 characters, for a message."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # an int of more than 4300 digits, alone or in a list

@@ -1,7 +1,7 @@
-"""What the package holds, by name: kinds of results with their sweeps and figures, and the commands.
+"""The contents of the package by name: kinds of results with their sweeps and figures, and the commands.
 
-Every subject, a folder of the package, is entered here once, as strings: nothing is imported before it is
-needed. Result files, figures and the command line look up what they meet; none of them knows a subject.
+Each subject, a folder of the package, has one entry here, in strings: nothing is imported before it is
+needed. Result files, figures and the command line look names up; none of them knows a subject.
 
 To add a subject, write its folder and one entry of `SUBJECTS`.
 """
@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of result; places are written ``module:name``.
+    """A kind of result; functions and classes are written ``module:name``.
 
     Attributes
     ----------
     result : str
         Its class.
     figure : str
-        The function that draws it; "" if none does.
+        The function that draws it; "" if there is none.
     variables : tuple of str
-        What the figure can show instead of its default.
+        Quantities that the figure can show.
     sweeps : tuple of str
-        Sweeps that give it.
+        Sweeps that compute it.
     """
 
     result: str
@@ -40,9 +40,9 @@ class Group(NamedTuple):
     Attributes
     ----------
     title : str
-        What they are about.
+        Title of the section in the help.
     module : str
-        Defines them, on a ``typer.Typer`` called ``app``.
+        The module that defines them, on a ``typer.Typer`` called ``app``.
     commands : tuple of str
         Their names, in the order of the help.
     """
@@ -58,8 +58,8 @@ class Subject(NamedTuple):
     Attributes
     ----------
     packages : tuple of str
-        Distributions that its numbers depend on, beside those of every result; its results record their
-        versions.
+        Distributions that its numbers depend on, in addition to those of every result; its results record
+        their versions.
     kinds : mapping
         Its kinds of results, by the name in result files.
     arguments : tuple of str
@@ -198,17 +198,17 @@ def groups() -> Iterator[Group]:
 
 
 def packages_of(kind: str) -> tuple[str, ...]:
-    """Distributions that a kind of result depends on, beside those of every result."""
+    """Distributions that a kind of result depends on, in addition to those of every result."""
     return next((s.packages for s in SUBJECTS.values() if kind in s.kinds), ())
 
 
 def sweep_named(name: str) -> Any:
-    """Class of the sweep of that name; a KeyError if there is none."""
+    """Class of the sweep with this name; a KeyError if there is none."""
     return _find_named(name, (place for kind in kinds().values() for place in kind.sweeps))
 
 
 def argument_named(name: str) -> Any:
-    """Class of that name that sweeps have among their arguments; a KeyError if there is none."""
+    """Class with this name that sweeps have among their arguments; a KeyError if there is none."""
     return _find_named(name, (place for subject in SUBJECTS.values() for place in subject.arguments))
 
 

@@ -7,13 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lintrans as lt
 from lintrans.attention.transformer import FullWeights, TwoFactorWeights
 from lintrans.errors import InputError, LintransError
 from lintrans.minibatch import Batches, Population, escape_times, risk_map, stationary_density
 from lintrans.prompts.prompt import Prompt, example_data
 from lintrans.sweeps import store
 from lintrans.sweeps.executors import Threads
+from lintrans.two_factor import (
+    boundary_dimension,
+    find_cycles,
+    follow_cycles,
+    invariant_density,
+    orbit_exponents,
+)
 from lintrans.verification import verify_batches
 
 LONGLEY = Path(__file__).parent / "data" / "longley.csv"
@@ -83,15 +89,15 @@ def stopped_after(n, sweep, path, error=Stop, **options):
 
 
 OF_THE_PLANE = {  # small results of every kind that is not a sweep
-    "cycles": lambda: lt.find_cycles(1.7, 4),
-    "cycles above 2": lambda: lt.find_cycles(2.2, 2),
-    "branches": lambda: lt.follow_cycles(0.9, 1.3, 4),
-    "branches without events": lambda: lt.follow_cycles(0.6, 0.7, 2),
-    "dimension": lambda: lt.boundary_dimension(finest=7, n_events=200),
-    "exponents of an orbit": lambda: lt.orbit_exponents(1.9, 0.4, 0.3, n_windows=64),
-    "exponents of an escape": lambda: lt.orbit_exponents(2.5, 0.4, 0.3, n_windows=64),
-    "density": lambda: lt.invariant_density(1.3, n_orbits=1000, n_bins=20),
-    "density on the ellipse": lambda: lt.invariant_density(1.3, on_ellipse=True, n_orbits=1000),
+    "cycles": lambda: find_cycles(1.7, 4),
+    "cycles above 2": lambda: find_cycles(2.2, 2),
+    "branches": lambda: follow_cycles(0.9, 1.3, 4),
+    "branches without events": lambda: follow_cycles(0.6, 0.7, 2),
+    "dimension": lambda: boundary_dimension(finest=7, n_events=200),
+    "exponents of an orbit": lambda: orbit_exponents(1.9, 0.4, 0.3, n_windows=64),
+    "exponents of an escape": lambda: orbit_exponents(2.5, 0.4, 0.3, n_windows=64),
+    "density": lambda: invariant_density(1.3, n_orbits=1000, n_bins=20),
+    "density on the ellipse": lambda: invariant_density(1.3, on_ellipse=True, n_orbits=1000),
 }
 
 NOISY = Population.sampled(20, spread=0.3, noise=0.3, seed=1)

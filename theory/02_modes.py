@@ -75,7 +75,7 @@ modes.jacobian().applyfunc(sp.factor)
 # \tag{2.8}$$
 #
 # and the factor $(r + \mu/2)^2 + 1 - \mu^2/4$ is positive: inside, on and outside the ellipse $Q = 0$ are
-# each forward invariant. A start inside stays bounded for ever.
+# each forward invariant. A start inside stays bounded forever.
 
 # %%
 sp.factor(modes.ellipse(*modes.step_modes(a, b, mu), mu) / modes.ellipse(a, b, mu))

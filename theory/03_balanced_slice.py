@@ -28,7 +28,7 @@
 import sympy as sp
 from mpmath import nstr
 
-import lintrans as lt
+from lintrans.certified import certified_landmarks
 from lintrans.symbolic import landmarks, slice
 from lintrans.symbolic.claims import claims
 from lintrans.symbolic.symbols import a, mu, z
@@ -97,18 +97,18 @@ landmarks.period_3_polynomial()
 # $$A_n - A = A\,(P - 1)(P + 1). \tag{3.5}$$
 #
 # The cubic is odd, so cycles come in two families: $P = 1$, one of a pair of mirror images, and $P = -1$, a
-# cycle that is its own mirror image and takes twice as long in $a$ (possible beyond the crisis only, where
+# cycle that is its own mirror image and takes twice as long in $a$ (possible only beyond the crisis, where
 # $a$ changes sign). The slope of $A'$ is $(t - A)(t - 3A)$, so the multiplier is $P \prod (t - 3A_i)$. A
-# cycle is born in a saddle-node where that is $1$, superstable at $0$, and doubles at $-1$.
+# cycle appears in a saddle-node where that is $1$, is superstable at $0$, and doubles at $-1$.
 #
 # Each of these parameters is algebraic: eliminating $A$ from $P = \pm1$ and the multiplier by a resultant
-# leaves an integer polynomial in $t$. Two free facts keep it exact and complete. There is but one free
+# leaves an integer polynomial in $t$. Two free facts keep it exact and complete. There is only one free
 # critical point (the other, $A = t$, falls on the repelling origin), so no two cycles are stable together and
 # windows follow one another; and a cycle of multiplier $\pm1$ needs $|t| \le 3$, which bounds the
 # coefficients.
 
 # %%
-certified = lt.certified_landmarks(30, max_period=3)
+certified = certified_landmarks(30, max_period=3)
 for mark in certified.values():
     degree = len(mark.minimal_polynomial) - 1 if mark.minimal_polynomial else "-"
     print(f"{mark.name:24} {mark.value:32}  degree {degree}")
@@ -118,7 +118,7 @@ for mark in certified.values():
 # itself, so the polynomial has one root there; a second one, in the plane of $\mu$ and $A$, shows that the
 # cycle exists with that multiplier. Up to period 6 the windows of period $n$ between 0 and 2 are 1, 2, 4, 10,
 # 24, 60 in number: $\frac1{2n}\sum (-1)^{\omega(d)}\,(3^{n/d} - 1)$ over the odd square-free divisors $d$ of
-# $n$ with $\omega(d)$ prime factors, a count of itineraries that knows nothing of resultants.
+# $n$ with $\omega(d)$ prime factors, a count of itineraries, independent of resultants.
 #
 # ## The accumulation, proved
 #
@@ -126,10 +126,10 @@ for mark in certified.values():
 #
 # $$q' = h(q^2), \qquad h(s) = (v - s)\sqrt{t - v + s}, \qquad v = \tfrac{4}{27}t^3 - \tfrac t3. \tag{3.6}$$
 #
-# Scaled to $h(0) = 1$, two steps of it, seen through a lens of size $\lambda = h(1) < 0$, are again such a
+# Scaled to $h(0) = 1$, two steps of it, rescaled by $\lambda = h(1) < 0$, are again such a
 # map: $(Rh)(s) = h\bigl(h(\lambda^2 s)^2\bigr)/\lambda$. The critical orbit of $Rh$ is that of $h$ at even
 # times, turned over; the period-doubling itinerary, sign $(-1)^{k}$ at time $2^k \cdot$ odd, is the one that
-# $R$ leaves as it is. So $\mu$ lies below the accumulation if and only if $Rh$ does, and 45 rounds
+# $R$ does not change. So $\mu$ lies below the accumulation if and only if $Rh$ does, and 45 rounds
 # replace an orbit of $2^{45}$ steps. Carrying $h$ as a polynomial on the disc $|s - 1| < 1.2$ with a bound on
 # the rest, ball arithmetic decides the side of any $\mu$. The itinerary is below that of the accumulation at
 # the left end of an interval of width $10^{-32}$ and above it at the right end; by the intermediate value
@@ -153,7 +153,7 @@ nstr(extrapolated.mu, 24), nstr(extrapolated.error, 2), certified["accumulation"
 # with uniform density in $\theta$ and Lyapunov exponent
 # $\frac1\pi\int_0^\pi \ln|3 - 12\cos^2\theta|\,d\theta = \ln 3$: a Mahler measure whose roots all lie
 # on the unit
-# circle. Above 2 the interval leaks.
+# circle. Above 2 points escape from the interval.
 
 # %%
 table = landmarks.landmarks()

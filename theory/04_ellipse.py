@@ -86,9 +86,9 @@ sp.factor(4 - ellipse.residual_step(r) ** 2)
 #
 # $$\lambda_\perp(\mu) = \operatorname{arccosh}\frac{1 + \sqrt{25 - 4\mu^2}}{4}. \tag{4.7}$$
 #
-# It is positive: the ellipse repels, and a start next to it is left behind or lost exponentially fast. It
-# falls from $\ln\frac{3 + \sqrt5}{2}$ (twice the logarithm of the golden ratio) at $\mu \to 0$ to 0 at
-# $\mu \to 2$, like $2\sqrt{(2 - \mu)/3}$.
+# It is positive: the ellipse repels, and a start next to it moves away exponentially fast, inwards or
+# outwards. It falls from $\ln\frac{3 + \sqrt5}{2}$ (twice the logarithm of the golden ratio) at $\mu \to
+# 0$ to 0 at $\mu \to 2$, like $2\sqrt{(2 - \mu)/3}$.
 
 # %%
 ellipse.transverse_exponent(mu)

@@ -137,7 +137,7 @@ for value in (1.1, 1.3023, 1.4, 1.5 * math.sqrt(3) - 1, 1.7, 1.9, 1.99):
 #
 # Unstable minima are reached from a set of measure zero only: the map repels from the curve there, and
 # preimages of curves are curves. So almost every start inside ends, for $\mu < 1$, at a minimum, and for
-# $1 < \mu < 2$ balanced, on the slice of chapter 3. Almost every start outside is lost. (For $\mu < 1$ and
+# $1 < \mu < 2$ balanced, on the slice of chapter 3. Almost every start outside diverges. (For $\mu < 1$ and
 # $b \to 0$: the slice has no 2-cycle, so its only chain-recurrent points are the fixed points (Block and
 # Coppel), which hold all limits of an orbit that approaches it; and $a = 0$ repels along the slice.)
 

@@ -28,7 +28,7 @@
 # $$s_i' = (1 - \eta m_i e)\, s_i, \quad d_i' = (1 + \eta m_i e)\, d_i, \quad
 #   e = \sum_i m_i \frac{s_i^2 - d_i^2}{4} - y_q. \tag{6.3}$$
 #
-# Every mode is a two-factor pair; they see each other only through the one number $e$. A mode with $m_i = 0$
+# Every mode is a two-factor pair; they affect each other only through the number $e$. A mode with $m_i = 0$
 # (more features than tokens) never moves, and modes of equal curvature act as one.
 
 # %%
@@ -67,8 +67,9 @@ many.curvatures, many.mus(0.8)
 #
 # $$|s_i|^{1/m_i} \,/\, |s_j|^{1/m_j}. \tag{6.6}$$
 #
-# So for the flow the start fixes the learned spectrum up to one number. A finite step breaks (6.6) always to
-# the same side. With $x = \eta e$ a step adds $\ln(1 - m_i x)/m_i$ to $\ln|s_i|/m_i$, and, while $m_i x < 1$,
+# So for the flow the start fixes the learned spectrum up to one number. A finite step always breaks (6.6) in
+# the same direction. With $x = \eta e$ a step adds $\ln(1 - m_i x)/m_i$ to $\ln|s_i|/m_i$, and, if
+# $m_i x < 1$,
 #
 # $$\begin{gathered} \frac{d}{dm}\,\frac{\ln(1 - m x)}{m} = -\frac{f(m x)}{m^2} < 0 \quad (x \ne 0), \cr
 #   f(t) = \frac{t}{1 - t} + \ln(1 - t) \ge 0. \end{gathered} \tag{6.7}$$
@@ -150,14 +151,14 @@ many.smallest_sharpness, many.largest_stable_step_size, many.flattest_minimum()
 #
 # Sum over the steps of a bounded orbit on which no excited $s_i$ changes sign ($\eta m_i e_t < 1$). If
 # $\sum e_t^2$ diverges, so does the left side; $|s_j|$ is bounded, so $s_i \to 0$: **either the loss goes to
-# 0, or every $s_i$ does but that of the weakest excited mode.** In particular, every cycle and every chaotic
-# orbit of a single mode below the crisis at $\mu = 3\sqrt3/2 - 1$, where the sign is kept, is unstable
-# against every weaker mode: the mean of $\ln(1 - r)$ along it is 0, so that of $\ln(1 - c r)$ is positive.
-# Periodic and chaotic training of one mode is a transient of unrestricted weights, ended by the spread of the
-# spectrum.
+# 0, or every $s_i$ does, except that of the weakest excited mode.** In particular, every cycle and every
+# chaotic orbit of a single mode below the crisis at $\mu = 3\sqrt3/2 - 1$, where the sign is kept, is
+# unstable against every weaker mode: the mean of $\ln(1 - r)$ along it is 0, so that of $\ln(1 - c r)$ is
+# positive. Periodic and chaotic training of one mode is a transient of unrestricted weights, ended by the
+# spread of the spectrum.
 #
-# Above the crisis $r$ passes 1, the hypothesis fails, and so may the conclusion. The growth of a weaker mode
-# beside the chaotic strongest one, per step:
+# Above the crisis $r$ passes 1, the hypothesis fails, and so may the conclusion. The growth per step of a
+# weaker mode next to the chaotic strongest one:
 
 # %%
 for mu in (1.05, 1.2, 1.5, 1.8, 1.85, 1.9):

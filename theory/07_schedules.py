@@ -12,12 +12,12 @@
 # %% [markdown]
 # # 7. A certificate for every schedule
 #
-# Real training changes its step size: warm-up, decay, cycles. Inside an invariant set of one map is not
-# inside that of another, and alternating between two safe steps could be unsafe. Here it cannot.
+# Real training changes its step size: warm-up, decay, cycles. The invariant set of one map is not that
+# of another, so alternating between two safe step sizes could be unsafe. Here it is not.
 #
 # **Theorem.** Let $0 < \bar\mu < 2$ and let $(u, v)$ lie in the closed ellipse of $\bar\mu$. Then it stays
-# there under *every* sequence of step sizes $0 \le \mu_t \le \bar\mu$. All along $|uv - 1| \le 2/\bar\mu$,
-# so the loss never exceeds $2/\bar\mu^2$ (in units of $y_q^2$).
+# there under *every* sequence of step sizes $0 \le \mu_t \le \bar\mu$. At every step
+# $|uv - 1| \le 2/\bar\mu$, so the loss never exceeds $2/\bar\mu^2$ (in units of $y_q^2$).
 #
 # **Proof.** Use the modes and the residual $r = \bar\mu(uv - 1)$ of the bound for all steps. One step of
 # size $\mu_t = \kappa\bar\mu$ is
@@ -56,7 +56,7 @@ sp.factor(remainder / modes.ellipse(a, b, max_mu))
 #
 # The start is certified up to its critical $\mu_c(u, v)$, equation (2.9), and in the learning rate up to
 # (4.10). For a start and a schedule that is one comparison: `is_certified(u, v, max_mu)`. Above $\mu_c$ no
-# certificate is possible: the constant schedule $\mu > \mu_c$ keeps $Q > 0$ for ever, and every linearly
+# certificate is possible: the constant schedule $\mu > \mu_c$ keeps $Q > 0$ forever, and every linearly
 # stable minimum has $Q < 0$, since $(4 - \mu^2)\,Q = 2(a^2 + b^2 - 2)$ there.
 #
 # ## Every hypothesis is needed

@@ -1,4 +1,4 @@
-"""Attention and its training in NumPy, literally from the definition: what every map is held to."""
+"""Attention and its training in NumPy, literally from the definition: every map is checked against it."""
 
 from __future__ import annotations
 

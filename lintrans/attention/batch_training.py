@@ -2,9 +2,9 @@
 
     theta' = theta - eta mean over the batch of grad loss_i(theta)
 
-As ``lintrans.attention.training`` this is the oracle, and knows nothing of the reduction: which prompts are
-in which batch is an argument. The prompts of a batch go through attention side by side; that it is the
-attention of ``lintrans.attention.transformer``, a test says.
+Like ``lintrans.attention.training`` this is the reference for the maps and contains no reduction. Which
+prompts are in which batch is an argument. The prompts of a batch go through attention together; a test checks
+that this is the attention of ``lintrans.attention.transformer``.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class BatchRun:
     losses : (T,) array
         Mean loss over the batch of each step, before the step.
     n_steps : int
-        Steps done: fewer than there are batches when training overflowed.
+        Number of steps done; fewer than the batches if training overflowed.
     overflowed : bool
-        True when the next weights would not have been finite.
+        True if the next weights would not be finite.
     step_size : float
         The learning rate eta.
     """
@@ -114,20 +114,21 @@ def train_on_batches(
 ) -> BatchRun:
     """Run mini-batch gradient descent on given batches.
 
-    Divergence is data: training stops before the first weight that is not finite, and the run says so.
+    Divergence is a result, not an error: training stops before the first weight that is not finite, and
+    ``overflowed`` is set.
 
     Parameters
     ----------
     prompts : sequence of Prompt, or Problems
         The population; lengths may differ. For many trainings on the same prompts build ``Problems`` once.
     weights : TwoFactorWeights or FullWeights
-        The start; its kind decides which weights are trained.
+        The start; its class decides which weights are trained.
     batches : (n_steps, batch_size) array of int
         Prompts of each batch, by their numbers from 0.
     step_size : float
         The learning rate eta > 0 of the loss with the 1/2.
     schedule : (S,) array, optional
-        Step t has the learning rate ``step_size * schedule[t]``, not negative; the last goes on for ever.
+        Factors >= 0: step t has the learning rate ``step_size * schedule[t]``. The last factor is kept.
 
     Raises
     ------

@@ -3,14 +3,14 @@
     f(E) = E + P E S,   S[j, t] = exp(A[j, t] / T) / sum_i exp(A[i, t] / T),   A = E^T K E,
     prediction = f(E)[d, n],   loss = (prediction - y_q)^2 / 2.
 
-The sum runs over the n context tokens and the row of the query in S is 0: no token attends to the query. So
-zero scores give the mean over the context, where linear attention has 1/n.
+The sum runs over the n context tokens, and the row of the query in S is 0: no token attends to the query. So
+zero scores give the mean over the context, like the factor 1/n of linear attention.
 
 Two relations to linear attention. With centred labels, small scores give linear attention with weights
 W / T: the scores enter relative to their mean, and sum_i y_i = 0 removes the mean. And a temperature T is
 the query x_q / T at temperature 1, for weights ``P = diag(0, w)``, ``K = diag(W, 0)``.
 
-Like ``lintrans.attention.transformer`` this is an oracle: it knows nothing of the reduction, accepts complex
+Like ``lintrans.attention.transformer`` this is a reference: it contains no reduction, accepts complex
 weights, and overflows without a warning.
 """
 
@@ -45,7 +45,8 @@ class SoftmaxFullRun(FullRun):
 def softmax(scores: ArrayLike) -> Array:
     """Return ``exp(scores) / sum(exp(scores))`` over axis 0.
 
-    The largest real part is subtracted first, so scores may be large, and complex for a complex step.
+    The largest real part is subtracted first, so scores may be large; they may be complex, for a complex
+    step.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def softmax_attention(E: ArrayLike, P: ArrayLike, K: ArrayLike, n: int, temperat
     P, K : (d+1, d+1) arrays
         Weights, real or complex.
     n : int
-        How many tokens, the first ones, are attended to; at most m.
+        Number of tokens that are attended to, the first ones; at most m.
     temperature : float
         T > 0, in units of the scores. Lower it to concentrate attention on few tokens.
 
@@ -192,22 +193,22 @@ def train_softmax(
 ) -> TrainingRun:
     """Run plain full-batch gradient descent of softmax attention, ``theta' = theta - eta grad loss(theta)``.
 
-    Divergence is data: training stops before the first weight or prediction that is not finite, and
-    the run says so.
+    Divergence is a result, not an error: training stops before the first weight or prediction that is not
+    finite, and ``overflowed`` is set.
 
     Parameters
     ----------
     prompt : Prompt
-        The problem. Centre its labels to start, from small weights, where linear attention does.
+        The problem. With centred labels and small weights, training starts like that of linear attention.
     weights : TwoFactorWeights or FullWeights
-        The start; its kind decides which weights are trained.
+        The start; its class decides which weights are trained.
     temperature : float
         T > 0, in units of the scores.
     step_size : float
         The learning rate eta > 0 of the loss with the 1/2. For small scores and centred labels
         ``mu = eta h |y_q| / T``.
     n_steps : int
-        Steps. Every state is kept: at most 1 GiB, else lower it.
+        Number of steps. Every state is kept, in at most 1 GiB; lower it if that is exceeded.
 
     Raises
     ------

@@ -4,8 +4,8 @@
 
 `train` can add weight decay, momentum and a schedule of step sizes to the first of the two.
 
-With `lintrans.attention.transformer` this is the oracle: the reduction to the map appears nowhere in it.
-Divergence is data: a run ends with its last finite state, and an exponent is NaN.
+With `lintrans.attention.transformer` this is the reference for all maps: the reduction appears nowhere in it.
+Divergence is a result, not an error: a run ends with its last finite state, and an exponent is NaN.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class TrainingRun:
     Attributes
     ----------
     predictions, losses : (T+1,) arrays
-        In label units and their square, before the step of the same index; predictions are finite.
+        Before the step of the same index; predictions are finite. In units of the label and of its square.
     n_steps : int
-        Steps done: fewer than asked for when training overflowed.
+        Number of steps done; fewer than requested if training overflowed.
     overflowed : bool
-        True when the next weights or prediction would not have been finite.
+        True if the next weights or the next prediction would not be finite.
     step_size, weight_decay, momentum : float
         The learning rate eta, the decay lambda and the momentum beta.
     schedule : (S,) array or None
@@ -80,7 +80,7 @@ class TangentGrowth:
     standard_error : float
         From the means of 20 consecutive batches of steps; NaN where ``exponent`` is not finite.
     n_steps, n_discard : int
-        Steps asked for, and how many of the first are left out of the mean.
+        Number of steps, and how many of the first steps the mean leaves out.
     step_size : float
         The learning rate eta.
     """
@@ -128,32 +128,32 @@ def train(
 
         theta_{t+1} = theta_t - eta s_t (grad loss(theta_t) + lambda theta_t) + beta (theta_t - theta_{t-1})
 
-    from rest, ``theta_{-1} = theta_0``: the heavy ball of Polyak, with L2 decay in the gradient. At constant
-    s_t this is the SGD of the usual libraries, without dampening and Nesterov's correction. Under a
-    schedule they differ: here, as where the step size is part of the velocity, momentum keeps the last
-    displacement as it was; where the step size multiplies the velocity instead (PyTorch), a new s_t rescales
-    the displacement too, by s_t / s_{t-1}.
+    from rest, ``theta_{-1} = theta_0``: Polyak's heavy ball, with L2 decay in the gradient. With constant s_t
+    this is SGD of the usual libraries, without dampening and Nesterov's correction. Under a schedule they
+    differ: here momentum keeps the last displacement unchanged; in PyTorch, where the step size multiplies
+    the velocity, a new s_t also rescales the displacement, by s_t / s_{t-1}.
 
-    Divergence is data: training stops before the first weight or prediction that is not finite, and
-    the run says so.
+    Divergence is a result, not an error: training stops before the first weight or prediction that is not
+    finite, and ``overflowed`` is set.
 
     Parameters
     ----------
     prompt : Prompt
         The problem.
     weights : TwoFactorWeights or FullWeights
-        The start; its kind decides which weights are trained.
+        The start; its class decides which weights are trained.
     step_size : float
         The learning rate eta > 0 of the loss with the 1/2.
     n_steps : int
-        Steps. Every state is kept: at most 1 GiB, else lower it.
+        Number of steps. Every state is kept, in at most 1 GiB; lower it if that is exceeded.
     weight_decay : float
-        Decay lambda >= 0 of all trainable weights, in units of the Hessian. Raise it to pull weights to 0.
+        Decay lambda >= 0 of all trainable weights, in units of the Hessian. Raise it to pull the weights to
+        0.
     momentum : float
         beta in [0, 1). A minimum is stable up to ``eta * sharpness = 2 (1 + beta)`` without decay.
     schedule : (S,) array, optional
-        Relative step sizes s_t >= 0 for t = 0 .. S-1, then s_{S-1} for good: a warm-up or a decay to a
-        constant. Default: 1 throughout.
+        Relative step sizes s_t >= 0 for t = 0 .. S-1, then s_{S-1} forever: a warm-up, or a decay to a
+        constant. Default: 1 at every step.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def train_problem(
     momentum: float = 0.0,
     schedule: ArrayLike | None = None,
 ) -> TrainingRun:
-    """Run `train` on a problem of any attention."""
+    """Run `train` for any kind of attention."""
     rule = _Rule.of(step_size, weight_decay, momentum, schedule)
     n_steps = count("n_steps", n_steps)
     history, predictions, overflowed = _descend(problem, weights.to_vector(), rule, n_steps)
@@ -232,12 +232,12 @@ def tangent_growth(
     prompt, weights, step_size
         As in `train`.
     n_steps, n_discard : int
-        Steps in all, and how many of the first to leave out (raise it where convergence is slow); at
-        least 20 must remain.
+        Number of steps, and how many of the first to leave out (raise it if convergence is slow); at least 20
+        must remain.
     direction : weights of the same kind, optional
-        The first tangent. Default: the gradient at the start or, where that is 0, equal entries. The
-        default stays in the directions training moves in, so weights that never move, each with
-        exponent 0, do not hide a negative exponent.
+        The first tangent. Default: the gradient at the start, or equal entries if that is 0. The default
+        stays in the directions in which training moves. So weights that never move, each with exponent 0, do
+        not hide a negative exponent.
 
     Returns
     -------

@@ -3,9 +3,9 @@
     f(E) = E + P E (E^T K E) / n,   E = [[x_1 .. x_n, x_q], [y_1 .. y_n, 0]],
     prediction = f(E)[d, n],        loss = (prediction - y_q)^2 / 2.
 
-The loss has the 1/2. With `lintrans.attention.training` this is the oracle against which everything else is
-checked: it knows nothing of the reduction. All of it accepts complex weights, so that derivatives can be
-taken by complex step. Overflow gives inf or NaN without a warning.
+The loss has the 1/2. With `lintrans.attention.training` this is the reference against which everything else
+is checked: it contains no reduction. All functions accept complex weights, so that derivatives can be taken
+by complex step. Overflow gives inf or NaN without a warning.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite, finite_array
+from lintrans.errors import InputError, count, finite, finite_array, read_only, settle
 from lintrans.prompts.prompt import Prompt
 
 Array = NDArray[Any]
@@ -45,8 +45,9 @@ class TwoFactorWeights:
     key_query: Array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _finite_scalar("value", self.value))
-        object.__setattr__(self, "key_query", _square("key_query", self.key_query))
+        settle(
+            self, value=_finite_scalar("value", self.value), key_query=_square("key_query", self.key_query)
+        )
 
     @property
     def d(self) -> int:
@@ -79,7 +80,7 @@ class TwoFactorWeights:
 
 @dataclass(frozen=True, eq=False)
 class FullWeights:
-    """Unrestricted weights, all ``2 (d+1)^2`` numbers trainable.
+    """Unrestricted weights: all ``2 (d+1)^2`` numbers are trained.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class FullWeights:
     Raises
     ------
     InputError
-        If an entry is not finite, or the two are not square of one size above 1.
+        If an entry is not finite, or the two are not square matrices of the same size above 1.
     """
 
     P: Array
@@ -97,7 +98,7 @@ class FullWeights:
 
     def __post_init__(self) -> None:
         for name in ("P", "K"):
-            object.__setattr__(self, name, _square(name, getattr(self, name)))
+            settle(self, **{name: _square(name, getattr(self, name))})
         if self.P.shape != self.K.shape or self.d < 1:
             raise InputError(
                 f"P and K must both be (d+1, d+1) with d >= 1, got shapes {self.P.shape} and {self.K.shape}; "
@@ -144,7 +145,7 @@ def initial_weights(d: int, *, value: float, scale: float, seed: int) -> TwoFact
     value, scale : float
         Any finite numbers; with ``scale = 0`` only W moves in the first step.
     seed : int
-        Of ``numpy.random.default_rng``, at least 0.
+        Seed of ``numpy.random.default_rng``, at least 0.
 
     Raises
     ------
@@ -188,7 +189,7 @@ def attention(E: ArrayLike, P: ArrayLike, K: ArrayLike, n: int) -> Array:
     P, K : (d+1, d+1) arrays
         Weights, real or complex.
     n : int
-        The prompt length that divides.
+        The prompt length, by which the sum is divided.
 
     Raises
     ------
@@ -272,7 +273,7 @@ def gradient(prompt: Prompt, weights: Weights) -> Weights:
 
 
 class Problem:
-    """A prompt with one kind of weights: the loss as a function of a weight vector.
+    """A prompt and a kind of weights: the loss as a function of a weight vector.
 
     Raises
     ------
@@ -342,5 +343,4 @@ def _square(name: str, value: Any) -> Array:
         array = finite_array(name, value, 2).copy()
     if array.shape[0] != array.shape[1] or array.size == 0:
         raise InputError(f"{name} must be a square matrix, got shape {array.shape}; pass (rows, rows)")
-    array.setflags(write=False)
-    return array
+    return read_only(array)

@@ -1,6 +1,6 @@
 """Landmarks with proofs: exact polynomials, ball arithmetic, existence by interval Newton.
 
-The only room that imports python-flint, the `certify` extra. Derived in theory/03_balanced_slice.py.
+The only folder that imports python-flint, the `certify` extra. Derived in theory/03_balanced_slice.py.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ MAX_PERIOD = 6
 
 @dataclass(frozen=True)
 class CertifiedLandmark(Landmark):
-    """A value of mu that is proved to exist, and where: a `Landmark` with two more fields.
+    """A `Landmark` that is proved to exist, with two more fields that enclose it.
 
     Attributes
     ----------
     name : str
-        For an event of a cycle its kind, period, family and number, as ``doubling_4_pair_2``.
+        For an event of a cycle: its kind, period, family and number, e.g. ``doubling_4_pair_2``.
     exact : str or None
-        In SymPy's notation; None for events of cycles, which ``minimal_polynomial`` and ``value`` tell.
+        In SymPy's notation; None for events of cycles, which ``minimal_polynomial`` and ``value`` define.
     value, radius : str
-        Decimals: the landmark lies within ``radius`` of ``value``.
+        Decimal numbers: the landmark lies within ``radius`` of ``value``.
     """
 
     value: str
@@ -36,10 +36,11 @@ class CertifiedLandmark(Landmark):
 def certified_landmarks(
     digits: int = 30, *, max_period: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, CertifiedLandmark]:
-    """Landmarks to so many digits, each proved to exist, in ascending order of mu.
+    """Landmarks to ``digits`` digits, each proved to exist, in ascending order of mu.
 
-    An algebraic landmark is the only root of its minimal polynomial nearby, by an interval Newton step in
-    ball arithmetic. The accumulation is enclosed by renormalization: `lintrans.certified.renormalization`.
+    An interval Newton step in ball arithmetic proves that an algebraic landmark is the only root of its
+    minimal polynomial nearby. The accumulation is enclosed by renormalization:
+    `lintrans.certified.renormalization`.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ def certified_landmarks(
         Significant digits, 5 to 1000. The accumulation takes 8 s for 30 digits and 30 s for 50.
     max_period : int
         Add the saddle-node, superstable and period-doubling values of all cycles up to this period, at most
-        6: their multipliers are 1, 0 and -1. For them an interval Newton step in the plane of mu and A proves
-        also that the cycle exists. Period 6 takes half a minute, 5 a few seconds.
+        6: there the multiplier is 1, 0 or -1. An interval Newton step in the plane of mu and A also proves
+        that the cycle exists. Period 6 takes half a minute, 5 a few seconds.
     progress : callable, optional
         Called with (done, total) polynomials.
 
@@ -62,7 +63,7 @@ def certified_landmarks(
     InputError
         If an argument is out of range.
     ArithmeticError
-        If a proof does not go through.
+        If a proof fails.
 
     Examples
     --------

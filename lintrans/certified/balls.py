@@ -1,6 +1,6 @@
 """Ball arithmetic: an interval Newton step, and decimals that are right to the last digit.
 
-A ball is a real number known up to a radius; every operation returns a ball that holds the exact result.
+A ball is a real number known up to a radius; every operation returns a ball that contains the exact result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GUARD_BITS = 64
 
 @contextmanager
 def digits(n: float) -> Iterator[None]:
-    """Work with so many decimal digits, and some to spare."""
+    """Work with ``n_digits`` decimal digits, and some to spare."""
     with ctx.workprec(math.ceil(n * BITS_PER_DIGIT) + GUARD_BITS):
         yield
 
@@ -37,7 +37,7 @@ def only_root(polynomial: Any, near: Any, radius: Any) -> Any:
     Raises
     ------
     ArithmeticError
-        If the step does not map the ball into itself: nothing is proved then.
+        If the step does not map the ball into itself, so that nothing is proved.
     """
     slope = polynomial.derivative()
     middle = arb(near).mid()
@@ -89,7 +89,7 @@ class Jet:
 
 
 def decimal(ball: Any, n_digits: int) -> tuple[str, str]:
-    """Decimal of so many digits and a radius: the number is proved to lie within it.
+    """Decimal of ``n_digits`` digits and a radius: the number is proved to lie within it.
 
     Examples
     --------

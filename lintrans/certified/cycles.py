@@ -1,4 +1,4 @@
-"""Cycles of A' = A (t - A)^2, t = 1 + mu: the parameters at which they are born, superstable and double.
+"""Cycles of A' = A (t - A)^2, t = 1 + mu: the parameters at which they appear, are superstable, and double.
 
 A point closes after n steps if the product of t - A_i is 1 (the cycle keeps the sign of a: a mirror pair)
 or -1 (the cycle in a is its own mirror image, and twice as long); its multiplier is that sign times the
@@ -19,7 +19,7 @@ WORD = 62  # bits of the primes
 
 
 def products(A: Any, t: Any, n: int) -> tuple[Any, Any]:
-    """Products of t - A_i and of t - 3 A_i over n steps, in whatever ring A and t are from."""
+    """Products of t - A_i and of t - 3 A_i over n steps, for A and t from any ring."""
     closing, slope = 1, 1
     for i in range(n):
         factor = t - A
@@ -31,7 +31,7 @@ def products(A: Any, t: Any, n: int) -> tuple[Any, Any]:
 
 @cache
 def superstable_polynomials(period: int, sign: int) -> list[Any]:
-    """Irreducible polynomials in t for cycles of exact period that hold the critical point A = t/3."""
+    """Irreducible polynomials in t for cycles of exact period that contain the critical point A = t/3."""
     found = _irreducible(_superstable(period, sign))
     shorter = [_superstable(d, s) for d, s in _shorter(period, sign)]
     return [f for f in found if not any(other % f == 0 for other in shorter)]

@@ -1,4 +1,4 @@
-"""What is known of every landmark of the balanced slice, to any number of digits."""
+"""What is known about every landmark of the balanced slice, to any number of digits."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Function:
 
 @cache
 def accumulation(n_digits: int) -> Any:
-    """Ball of mu that holds a parameter where the period doublings accumulate, to so many digits.
+    """Ball of mu that contains a parameter at which the period doublings accumulate, to ``n_digits`` digits.
 
     A candidate where the scale lambda stops changing from round to round, then a proof that the kneading
     sequence is below that of the accumulation on one side of the candidate and above it on the other.
@@ -93,7 +93,7 @@ def accumulation(n_digits: int) -> Any:
     Raises
     ------
     ArithmeticError
-        If a side cannot be told.
+        If a side cannot be decided.
     """
     radius = balls.power_of_ten(-n_digits - 2)
     t = _candidate(n_digits + 3)

@@ -20,6 +20,7 @@ from typer.main import get_group
 
 from lintrans import registry
 from lintrans.cli.kit.answers import complain, say
+from lintrans.cli.kit.options import example
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, which newer typers carry inside
 STOPPED = 130  # by Ctrl-C or SIGTERM: 128 and the number of the signal, as shells count
@@ -51,20 +52,23 @@ class _Commands(MutableMapping[str, Any]):
 
 
 class _Application(TyperGroup):
-    """All commands, under the titles of their groups."""
+    """All commands, grouped under titles."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = _Commands()
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for every group, names as wide as the longest of all."""
+        """Write a section for every group: each command with its first paragraph, wrapped and never cut."""
         width = max(map(len, self.commands))
-        room = formatter.width - 6 - width
         for group in registry.groups():
             with formatter.section(group.title):
-                rows = [(name, self.commands[name].get_short_help_str(room)) for name in group.commands]
-                formatter.write_dl([(name.ljust(width), line) for name, line in rows])
+                rows = [(name.ljust(width), _first_paragraph(self.commands[name])) for name in group.commands]
+                formatter.write_dl(rows)
+
+
+def _first_paragraph(command: Any) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 app = typer.Typer(
@@ -72,6 +76,11 @@ app = typer.Typer(
     cls=_Application,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    epilog="lintrans COMMAND --help explains a command and ends with an example of it.\n\n"
+    + example(
+        "lintrans reduce example --target progression --context 0:64 --query 64 --standardize --center "
+        "--step-size 7e-5"
+    ),
 )
 
 
@@ -86,13 +95,17 @@ def _version(show: bool) -> None:
 @app.callback()
 def _root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     _debug: Annotated[  # read, and taken away, before this is parsed: it may stand anywhere
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
+        bool, typer.Option("--debug", help="Show the full traceback of an error.")
     ] = False,
 ) -> None:
-    """Large-step training dynamics of linear transformers: at which learning rate it breaks, and how."""
+    """Find at which learning rate training of a linear transformer breaks, and how.
+
+    Trained weights: P = diag(0, w) and K = diag(W, 0), the two-factor model of the paper (arXiv 2605.21292);
+    all other weights stay 0.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

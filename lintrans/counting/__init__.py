@@ -1,4 +1,4 @@
-"""Probabilities measured by counting: their intervals, and the setting that keeps one low."""
+"""Probabilities measured by counting: their intervals, and the largest setting with a low one."""
 
 from __future__ import annotations
 

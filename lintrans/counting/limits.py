@@ -1,9 +1,9 @@
-"""The largest step size, or the smallest batch size, that keeps a risk low, by counting events at a few.
+"""The largest step size, or the smallest batch size, with a low risk, from counts of events at a few of them.
 
-`bisect_step_size` asks for a count where the answer can still be: between the smallest step size known to
-exceed the risk and the largest known below it. The three numbers of a `Limit` are found so one after the
-other, each from all the counts there are. The risk is taken to grow with the step size, and to fall with the
-batch size.
+`bisect_step_size` counts events where the answer can still be: between the smallest step size known to exceed
+the risk and the largest one known to be below it. It finds the three numbers of a `Limit` one after the
+other, each from all counts so far. The risk is assumed to grow with the step size and to fall with the batch
+size.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Limit(NamedTuple):
     Attributes
     ----------
     value : float
-        By the estimates of the risk.
+        From the estimates of the risk.
     low, high : float
-        By the ends of their intervals; NaN where none was found.
+        From the ends of their intervals; NaN if none was found.
     """
 
     value: float
@@ -48,31 +48,31 @@ def bisect_step_size(
     *,
     ratio: float = RATIO,
 ) -> Limit:
-    """Find the largest step size with a risk up to ``risk``, from counts at step sizes that are asked for.
+    """Find the largest step size with a risk up to ``risk``, from counts at a few step sizes.
 
-    The risk must grow with the step size: of several step sizes at which it crosses ``risk``, one is found.
-    Counts of the same random numbers at every step size, and of many trials, keep chance from making more.
+    The risk must grow with the step size; if it crosses ``risk`` at several step sizes, one of them is found.
+    Use the same random numbers at every step size, and many trials, so that chance does not add crossings.
 
     Parameters
     ----------
     count_events
-        Number of trials at a step size in which the event happens; asked once for each.
+        Function that returns the number of trials with the event at a step size; called once for each.
     n_trials
-        Trials at every step size.
+        Number of trials at every step size.
     risk
         Accepted probability of the event, between 0 and 1.
     low, high
-        Step sizes to begin with. Where the answer is not between them, it is looked for up to 2^10 times
-        below and above.
+        Step sizes to begin with. If the answer is not between them, the search goes up to 2^10 times lower
+        and higher.
     ratio
-        Of neighbouring step sizes at the end, above 1: each number is found up to this factor.
+        Ratio of neighbouring step sizes at the end, above 1: each number is found up to this factor.
 
     Returns
     -------
     limit : Limit
-        ``value``: the largest step size found with an estimate count / n_trials up to the risk; ``low``: with
-        a 95 % interval (Clopper-Pearson) that ends below it; ``high``: the smallest with one that begins
-        above. NaN where there is none in reach, or where n_trials are too few to ever tell.
+        ``value``: the largest step size found whose estimate count / n_trials is at most the risk. ``low``:
+        the largest whose 95 % interval (Clopper-Pearson) ends below the risk. ``high``: the smallest whose
+        interval begins above it. NaN if there is none in reach, or if n_trials is too small to ever tell.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def bisect_step_size(
     """
     n, risk = count("n_trials", n_trials), check_risk(risk)
     if positive("low", low) >= finite("high", high):
-        raise InputError(f"high must lie above low = {low:g}, got {high:g}; exchange them")
+        raise InputError(f"high must lie above low = {low:g}, got {high:g}; swap them")
     if finite("ratio", ratio) <= 1:
-        raise InputError(f"ratio must lie above 1, got {ratio:g}; as in {RATIO}")
+        raise InputError(f"ratio must lie above 1, got {ratio:g}; pass e.g. {RATIO}")
     counts: dict[float, int] = {}
 
     def enclose(keeps: Callable[[int], bool]) -> tuple[float, float]:
@@ -126,14 +126,14 @@ def bisect_step_size(
 def search_batch_size(
     count_events: Callable[[int], int], n_trials: int, risk: float, sizes: Sequence[int]
 ) -> Limit:
-    """Find the smallest of some batch sizes with a risk up to ``risk``, from counts at a few of them.
+    """Find the smallest of given batch sizes with a risk up to ``risk``, from counts at a few of them.
 
     Parameters
     ----------
     count_events
-        Number of trials with a batch size in which the event happens; asked once for each.
+        Function that returns the number of trials with the event for a batch size; called once for each.
     n_trials
-        Trials with every batch size.
+        Number of trials with every batch size.
     risk
         Accepted probability of the event, between 0 and 1. It must fall with the batch size.
     sizes
@@ -142,8 +142,8 @@ def search_batch_size(
     Returns
     -------
     limit : Limit
-        ``value``: by the estimates; ``low``: from there on it cannot be excluded that the risk is kept;
-        ``high``: with 95 % confidence it is. NaN where no size does.
+        ``value``: from the estimates. ``low``: from this size on it cannot be excluded that the risk is low
+        enough. ``high``: from this size on it is, with 95 % confidence. NaN if no size qualifies.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def search_batch_size(
 
 
 def successive(progress: Progress | None, n_trials: int) -> Iterator[Progress | None]:
-    """Yield a report of progress for every count there will be, of trials in all counts so far."""
+    """Yield a progress report for each count, of the trials in all counts so far."""
     for i in itertools.count():
         if progress is None:
             yield None
@@ -185,5 +185,5 @@ def _report(progress: Progress, before: int, done: int, total: int, found: Mappi
 def check_risk(risk: float) -> float:
     """Check an accepted risk."""
     if not 0 < finite("risk", risk) < 1:
-        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
+        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; pass e.g. 0.01")
     return risk

@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 
 class Proportion(NamedTuple):
-    """A part of trials, with the Clopper-Pearson interval: exact, two-sided, never too narrow.
+    """A share of trials with its Clopper-Pearson interval: exact, two-sided, never too narrow.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def intervals(
 
 
 def proportion(count: int, n_trials: int, confidence: float = CONFIDENCE) -> Proportion:
-    """Part of trials, with its interval.
+    """Share of trials, with its interval.
 
     Examples
     --------

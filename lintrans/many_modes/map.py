@@ -20,7 +20,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
+from lintrans.errors import (
+    InputError,
+    NoNormalFormError,
+    count,
+    finite,
+    finite_array,
+    frozen_array,
+    positive,
+    settle,
+)
 from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
@@ -29,7 +38,7 @@ MAX_HISTORY_BYTES = 2**30
 
 @dataclass(frozen=True, eq=False)
 class ManyModes:
-    """The directions that training of unrestricted weights moves, and how strongly each is driven.
+    """The directions in which training moves unrestricted weights, and the curvature of each.
 
     Claims many_modes.attention, many_modes.eigenbasis and many_modes.equal_curvatures.
 
@@ -70,10 +79,8 @@ class ManyModes:
 
     def __post_init__(self) -> None:
         for name, ndim in (("curvatures", 1), ("directions", 2), ("query_direction", 1)):
-            array = finite_array(name, getattr(self, name), ndim).copy()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "query_label", finite("query_label", self.query_label))
+            settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
+        settle(self, query_label=finite("query_label", self.query_label))
         expected = (self.query_direction.size, self.curvatures.size)
         if self.directions.shape != expected:
             raise InputError(
@@ -183,7 +190,7 @@ class ManyModes:
         step_size
             Learning rate eta of the loss with the 1/2.
         n_steps
-            Steps; the history must stay below 1 GiB. Loop over `step` where only the end counts.
+            Number of steps; the history must stay below 1 GiB. If only the end matters, loop over `step`.
 
         Returns
         -------
@@ -220,7 +227,7 @@ class ManyModes:
     def normal_form(
         self, s: ArrayLike, d: ArrayLike, *, step_size: float, tol: float = 1e-12
     ) -> tuple[float, float, float]:
-        """Normal form (mu, u, v) of a state in which one mode alone is excited. Claim many_modes.one_mode.
+        """Normal form (mu, u, v) of a state in which a single mode is excited. Claim many_modes.one_mode.
 
         Parameters
         ----------
@@ -229,8 +236,8 @@ class ManyModes:
         step_size
             Learning rate eta; mu = eta m |y_q| with the curvature m of that mode.
         tol
-            Modes below this part of the largest count as not excited; raise it for weights that were
-            put together with rounding. What is neglected may grow later.
+            Modes below this fraction of the largest count as not excited; raise it for weights with rounding
+            errors. What is neglected may grow later.
 
         Raises
         ------
@@ -296,8 +303,8 @@ class ManyModes:
     def largest_stable_step_size(self) -> float:
         """The learning rate 1 / (m_min |y_q|) above which no minimum is linearly stable; inf if y_q is 0.
 
-        It is where mu = 1 in the mode of smallest curvature, so it depends on what counts as rank: a
-        direction in which the tokens hardly vary is a very flat one. Claim many_modes.largest_step.
+        There mu = 1 in the mode of smallest curvature. So it depends on which modes count: a direction in
+        which the tokens hardly vary is a very flat one. Claim many_modes.largest_step.
         """
         label = abs(self.query_label)
         return 1 / self._smallest_curvature() / label if label > 0 else math.inf

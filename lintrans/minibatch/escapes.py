@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintrans.counting.proportions import CONFIDENCE, Proportion, intervals, proportion
-from lintrans.errors import InputError, count, finite, positive
+from lintrans.errors import InputError, count, finite, positive, settle
 from lintrans.minibatch import defaults, kernels
 from lintrans.minibatch.sampling import Batches
 from lintrans.minibatch.walks import EVENTS, NEVER, BatchResult, BatchSweep, MapSweep, check_event
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
 from lintrans.sweeps.results import axis, on
 
 FloatArray = NDArray[np.float64]

@@ -21,7 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
+from lintrans.errors import (
+    InputError,
+    NoNormalFormError,
+    count,
+    finite,
+    finite_array,
+    frozen_array,
+    positive,
+    settle,
+)
 from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
@@ -85,9 +94,7 @@ class Population:
     def __post_init__(self) -> None:
         for name, ndim in (("moments", 1), ("labels", 1), ("direction", 2), ("leakage", 1)):
             if getattr(self, name) is not None:
-                array = finite_array(name, getattr(self, name), ndim).copy()
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
+                settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
         count("the number of prompts", self.moments.size, maximum=MAX_PROMPTS)
         if self.labels.size != self.moments.size:
             raise InputError(

@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans.counting.limits import Limit
 from lintrans.counting.proportions import intervals
-from lintrans.errors import InputError, count, finite, increasing, positive
+from lintrans.errors import InputError, count, finite, increasing, positive, settle
 from lintrans.minibatch import defaults
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.sampling import DEFAULT_BATCHES, Batches
 from lintrans.minibatch.walks import EVENTS, NEVER, BatchResult, BatchSweep, MapSweep, check_event
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
 from lintrans.sweeps.results import axis, on
 from lintrans.two_factor import normal_form
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, check_seed, count, short, step_schedule
+from lintrans.errors import InputError, check_seed, count, settle, short, step_schedule
 from lintrans.minibatch import defaults, kernels
 from lintrans.minibatch.population import MAX_PROMPTS
-from lintrans.sweeps.grid import check_memory, settle
+from lintrans.sweeps.grid import check_memory
 
 FloatArray = NDArray[np.float64]
 

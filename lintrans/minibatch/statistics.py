@@ -21,7 +21,8 @@ from lintrans.minibatch.population import Population
 from lintrans.minibatch.sampling import Batches
 from lintrans.sweeps.executors import Threads
 from lintrans.two_factor import normal_form
-from lintrans.two_factor.densities import N_BINS, InvariantDensity
+from lintrans.two_factor.defaults import N_BINS
+from lintrans.two_factor.densities import InvariantDensity
 from lintrans.two_factor.spectra import Exponent
 
 FloatArray = NDArray[np.float64]

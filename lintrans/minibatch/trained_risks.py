@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import count
+from lintrans.errors import count, settle
 from lintrans.minibatch import defaults
 from lintrans.minibatch.full_batch import MAX_WEIGHTS, full_batch_step_size
 from lintrans.minibatch.risk import RiskGrid, RiskMap
 from lintrans.minibatch.sampling import Batches
 from lintrans.minibatch.trainings import Trainings
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Progress, compute, settle, takes
+from lintrans.sweeps.grid import Progress, compute, takes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

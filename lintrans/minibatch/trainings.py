@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import count, finite, finite_array, positive
+from lintrans.errors import count, finite, finite_array, positive, settle
 from lintrans.minibatch import defaults, kernels
 from lintrans.minibatch.escapes import EscapeTimes, TrajectorySweep
 from lintrans.minibatch.population import Population, PromptMoments
@@ -30,7 +30,7 @@ from lintrans.minibatch.sampling import Batches
 from lintrans.minibatch.walks import BatchSweep, Found
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, takes
 
 FloatArray = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
-"""Figures: a result in, a Matplotlib figure out. Every kind of result names its figure in the registry.
+"""Figures: a result in, a Matplotlib figure out. The registry names the figure of every kind of result.
 
-Figures are one journal column wide (3.5 inches), coloured after the palette of Okabe and Ito, with the
-lightness moved so that regimes can be told apart in grey too: they lie at least 8 apart in CIE L*.
-Dense layers are rasterised: PDF and SVG stay small.
+Figures are one journal column wide (3.5 inches). Colours follow the palette of Okabe and Ito, with lightness
+adjusted so that regimes also differ in grey: by at least 8 in CIE L*. Dense layers are rasterised, so PDF and
+SVG files stay small.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
     Parameters
     ----------
     result
-        What a function of this package or `lintrans.load` returned.
+        The result of a function of this package or of `lintrans.load`.
     variable
-        What to show, where a figure has several: of a bifurcation diagram "uv" (default), "a" or "loss"; of a
-        basin map "regime", "steps", "sharpness" (default below mu = 1) or "branch" (default up to crisis); of
-        branches of cycles "uv" (default) or "a"; of a map of risks "left" (default) or "diverged".
+        Quantity to draw, if a figure offers a choice: for a bifurcation diagram "uv" (default), "a" or
+        "loss"; of a basin map "regime", "steps", "sharpness" (default below mu = 1) or "branch" (default up
+        to crisis); of branches of cycles "uv" (default) or "a"; for a risk map "left" (default) or
+        "diverged".
 
     Raises
     ------
@@ -46,7 +47,7 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
     if variable is not None and variable not in kind.variables:
         rule, remedy = "be left out", "leave it out"
         if kind.variables:
-            rule, remedy = f"be one of {', '.join(kind.variables)}", "choose one of these"
+            rule, remedy = f"be one of {', '.join(kind.variables)}", "pass one of these"
         raise InputError(f"variable must {rule} for {result.kind}, got {variable!r}; {remedy}")
     chosen: dict[str, Any] = {} if variable is None else {"variable": variable}
     draw = registry.find(kind.figure)
@@ -56,7 +57,7 @@ def plot(result: Result, *, variable: str | None = None) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> Path:
-    """Write a figure as PNG, PDF or SVG, by the ending of ``path``; whole or not at all.
+    """Write a figure as PNG, PDF or SVG, by the ending of ``path``; either completely or not at all.
 
     Raises
     ------

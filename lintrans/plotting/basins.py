@@ -1,4 +1,4 @@
-"""Figures of the plane of starts: basin maps, with the curves that theory draws into them."""
+"""Figures of the plane of starts: basin maps, with curves from the theory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_THE_PLAIN_MAP = {  # what is worth showing beside a variant of it
 
 
 def draw_basin_map(result: BasinMap, variable: str | None = None) -> Figure:
-    """One variable over the window of starts; what it does not tell of has the colour of its regime."""
+    """One variable over the rectangle of starts; cells without a value have the colour of their regime."""
     variable = variable or _default(result)
     has_scale = variable in ("sharpness", "steps")
     figure = Figure(figsize=(WIDTH, 3.2 if has_scale else 3.6), layout="constrained")

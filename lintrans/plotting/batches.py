@@ -52,7 +52,7 @@ def draw_risk_map(result: RiskMap, variable: str = "left") -> Figure:
 
 
 def draw_escape_times(result: EscapeTimes) -> Figure:
-    """Part of the trajectories to which nothing has happened yet, over the steps, with its interval."""
+    """Share of the trajectories without the event so far, over the steps, with its interval."""
     figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
     axes = figure.subplots()
     lowest = 1.0
@@ -71,7 +71,7 @@ def draw_escape_times(result: EscapeTimes) -> Figure:
 
 
 def draw_batch_verification(result: BatchVerification) -> Figure:
-    """Error of single steps and of the whole trajectory, and what moved beside the mode."""
+    """Error of single steps and of the whole trajectory, and the part of W outside the mode."""
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
     axes = figure.subplots()
     for values, color, style, label in (

@@ -1,4 +1,4 @@
-"""Figures of cycles: where they lie in the plane, and how they come and go over mu."""
+"""Figures of cycles: their places in the plane, and how they appear and vanish over mu."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 
 from lintrans.plotting.mu_axis import MU_LABEL, mark_landmarks
 from lintrans.plotting.style import ALONG, EDGE_COLOR, LEGEND, WIDTH, FloatArray
-from lintrans.two_factor.continuation import CycleBranches, EventKind, cycle_points
+from lintrans.two_factor.arclength import EventKind
+from lintrans.two_factor.continuation import CycleBranches, cycle_points
 from lintrans.two_factor.cycles import CycleTable
 from lintrans.two_factor.invariant_ellipse import ellipse_point
 from lintrans.two_factor.normal_form import from_modes

@@ -17,7 +17,7 @@ from lintrans.two_factor.variants import is_varied
 
 
 def draw_phase_diagram(result: PhaseDiagram) -> Figure:
-    """Regimes over mu, with what was measured, or over mu and the starts."""
+    """Regimes over mu, with the measurements, or over mu and the starts."""
     if result.start.size > 1:
         return _draw_phase_plane(result)
     return _draw_regimes(result) if result.evidence is None else _draw_phase_line(result, result.evidence)
@@ -83,7 +83,7 @@ def _draw_phase_plane(result: PhaseDiagram) -> Figure:
 
 
 def draw_bifurcation(result: BifurcationDiagram, variable: str = "uv") -> Figure:
-    """Density of the samples over mu, dark where orbits go often."""
+    """Density of the samples over mu, darker where it is higher."""
     texts = {
         "uv": "prediction $uv$ (in units of $y_q$)",
         "a": r"mean mode $a=\sqrt{\mu}\,(u+v)/2$",

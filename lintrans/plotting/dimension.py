@@ -1,4 +1,4 @@
-"""Figure of a boundary's dimension: counts over scales, and what they say between neighbouring scales."""
+"""Figure of a boundary's dimension: counts over scales, and dimensions between neighbouring scales."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of distributions: exponents over windows of time, and invariant densities."""
+"""Figures of distributions: exponents over time windows, and invariant densities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDING = 1e-9  # below it windows do not scatter
 
 
 def draw_exponent_windows(result: ExponentWindows) -> Figure:
-    """How the exponents of single windows scatter about their means."""
+    """Spread of the exponents of single windows about their means."""
     figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
     axes = figure.subplots()
     exponents = result.exponents()
@@ -40,7 +40,7 @@ def draw_exponent_windows(result: ExponentWindows) -> Figure:
 
 
 def draw_density(result: InvariantDensity) -> Figure:
-    """Density of the residual, with the closed form where there is one."""
+    """Density of the residual, with the closed form if there is one."""
     figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
     axes = figure.subplots()
     axes.step(result.residual, result.density, where="mid", color=ALONG, lw=0.9, label="measured")

@@ -79,7 +79,7 @@ def _spread(places: list[float], gap: float) -> list[float]:
 
 
 def label_mu(axes: Axes, result: Any) -> None:
-    """Name the axis of mu, and add one of learning rates below where they are known."""
+    """Name the axis of mu, and add one of learning rates below if they are known."""
     axes.set_xlabel(MU_LABEL)
     axes.locator_params(axis="x", nbins=8 if np.ptp(result.mu) > 0.2 else 4)  # longer numbers need room
     if result.step_size is None:

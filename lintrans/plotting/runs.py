@@ -27,7 +27,7 @@ def draw_orbit(result: Orbit) -> Figure:
 
 
 def draw_verification(result: Verification) -> Figure:
-    """Error of single steps, and how whole orbits part."""
+    """Error of single steps, and the distance of whole orbits."""
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
     axes = figure.subplots()
     shown = slice(0, min(result.step.size, max(200, 4 * result.horizon if result.horizon < 1000 else 200)))

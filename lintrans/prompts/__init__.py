@@ -1,4 +1,4 @@
-"""Prompts: in-context regression problems from arrays and files, one of them or a table cut into many."""
+"""Prompts: in-context regression problems from arrays and files, a single one or a table cut into many."""
 
 from __future__ import annotations
 

@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, finite, finite_array
+from lintrans.errors import InputError, finite, finite_array, frozen_array, read_only, settle
 from lintrans.prompts.readers import naming_file, read_csv, read_npz
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +30,7 @@ class Preprocessing:
     label_mean : float
         Subtracted from the labels and the query label; 0 when ``center`` is false.
     standardize, center : bool
-        The settings asked for.
+        The settings that were passed.
     """
 
     feature_names: tuple[str, ...]
@@ -82,8 +81,8 @@ class Prompt:
 
     def __post_init__(self) -> None:
         for name, ndim in (("context", 2), ("labels", 1), ("query", 1)):
-            object.__setattr__(self, name, _frozen_array(name, getattr(self, name), ndim))
-        object.__setattr__(self, "query_label", finite("query_label", self.query_label))
+            settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
+        settle(self, query_label=finite("query_label", self.query_label))
         n, d = self.context.shape
         if n < 1 or d < 1:
             raise InputError(f"context must have a row and a column, got shape {(n, d)}; pass n, d >= 1")
@@ -112,8 +111,8 @@ class Prompt:
     def context_moment(self) -> FloatArray:
         """Mean of ``y_i x_i`` over the context, shape (d,), in label times feature units.
 
-        Mantissas and exponents are kept apart, so no product overflows or underflows on the way to a
-        mean that float64 can hold.
+        Mantissas and exponents are kept apart, so that no intermediate product overflows or underflows if
+        float64 can represent the mean.
 
         Raises
         ------
@@ -243,9 +242,10 @@ class Prompt:
 
 
 def example_data() -> Path:
-    """Return the path of the shipped ``diabetes.csv``: 442 rows, 10 features, target ``progression``.
+    """Return the path of the example table ``diabetes.csv``: 442 rows, 10 features, target ``progression``.
 
-    Raw units; source and column meanings are in ``lintrans/data/README.md``.
+    On the command line the word ``example`` stands for this file. Values are in raw units; the source and the
+    meaning of the columns are in ``lintrans/data/README.md``.
 
     Examples
     --------
@@ -253,12 +253,6 @@ def example_data() -> Path:
     'diabetes.csv'
     """
     return Path(__file__).parents[1] / "data" / "diabetes.csv"
-
-
-def _frozen_array(name: str, value: Any, ndim: int) -> FloatArray:
-    array = np.array(finite_array(name, value, ndim), order="C", copy=True)
-    array.setflags(write=False)
-    return array
 
 
 def _preprocess(
@@ -275,9 +269,9 @@ def _preprocess(
         means, scales = _mean_and_deviation(raw.context)
     if center:
         label_mean = float(_mean_and_deviation(raw.labels)[0])
-    for array in (means, scales):
-        array.setflags(write=False)
-    record = Preprocessing(names, means, scales, label_mean, bool(standardize), bool(center))
+    record = Preprocessing(
+        names, read_only(means), read_only(scales), label_mean, bool(standardize), bool(center)
+    )
     with np.errstate(over="ignore"):  # an overflow is reported by the validation of the result
         context, query = (raw.context - means) / scales, (raw.query - means) / scales
         labels = raw.labels - label_mean

@@ -1,6 +1,6 @@
-"""Numbers of one regression problem from a CSV or an NPZ file, or one line on why not.
+"""Numbers of one regression problem from a CSV or an NPZ file, or one line on why they cannot be read.
 
-Both readers return the four arrays by the names in ``KEYS``; what the numbers mean is not known here.
+Both readers return the four arrays by the names in ``KEYS``; they do not interpret the numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NPZ_ERRORS = (
 
 @contextmanager
 def naming_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give ``path`` as a `Path`; an `InputError` raised inside begins with its name.
+    """Yield ``path`` as a `Path`; put its name in front of an `InputError` raised inside.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def read_npz(file: Path, wanted: Sequence[str] = KEYS) -> dict[str, Any]:
         raise _unreadable(error) from None
     except _NPZ_ERRORS:
         raise InputError(
-            "data must be an NPZ archive of plain numbers, got another or a damaged file; "
+            "data must be an NPZ archive of plain numbers, got a different or damaged file; "
             "write it with numpy.savez"
         ) from None
     missing = [key for key in wanted if key not in arrays]
@@ -239,7 +239,7 @@ def _context_rows(context: slice | Sequence[int], n_rows: int) -> list[int]:
     if isinstance(context, str) or not np.iterable(context) or not list(context):
         raise InputError(
             f"context must be a slice or a non-empty sequence of rows, got {short(context)}; "
-            "pass slice(0, 64), for example"
+            "pass e.g. slice(0, 64)"
         )
     if any(isinstance(row, bool | np.bool_) for row in context):
         raise InputError("context must hold row numbers, got booleans; pass np.flatnonzero(context)")

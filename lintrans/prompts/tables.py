@@ -34,12 +34,13 @@ def prompts_from_csv(
     context_length
         Rows n in the context of each prompt.
     n_prompts
-        Prompts. By default the rows are shuffled and cut into prompts that share no row; with a number,
-        each prompt takes rows at random, none twice, and different prompts may share rows.
+        Number of prompts, each with rows drawn at random without repetition; different prompts may share
+        rows. By default the rows are shuffled and cut into prompts that share no row.
     standardize, center
-        As in `lintrans.Prompt.from_csv`, but once, by all rows of the table: prompts keep one scale.
+        As in `lintrans.Prompt.from_csv`, but from all rows of the table, so that all prompts have the same
+        scale.
     seed
-        Of the choice of rows, ``numpy.random.default_rng``.
+        Seed of the choice of rows, for ``numpy.random.default_rng``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A second model: quadratic regression and phase retrieval on orthogonal inputs, the same map per sample.
 
-`descent` trains it, an oracle that knows nothing of the map; `modes` reduces every sample to the map;
-`averages` predicts with the average over the iterates, which is stable where these are not.
+`descent` trains it and does not use the map; `modes` reduces every sample to the map; `averages` predicts
+with the average over the iterates, which is stable even if the iterates are not.
 """
 
 from lintrans.quadratic_regression.averages import (
@@ -11,8 +11,6 @@ from lintrans.quadratic_regression.averages import (
     time_average,
 )
 from lintrans.quadratic_regression.descent import (
-    OrthogonalData,
-    QuadraticModel,
     QuadraticRun,
     gradient,
     loss,
@@ -20,6 +18,7 @@ from lintrans.quadratic_regression.descent import (
     train,
 )
 from lintrans.quadratic_regression.modes import SampleModes, landmark_step_sizes
+from lintrans.quadratic_regression.problem import OrthogonalData, QuadraticModel
 
 __all__ = [
     "AveragedPredictor",

@@ -1,9 +1,9 @@
 """The time-averaged predictor of quadratic regression, and the errors of iterates and average.
 
-Where training oscillates no iterate is special, but the mean of their predictions over time settles. It is
-a fixed quadratic function of the input, known by the means of sum_j gamma_j w_j w_j^T and of sum_j w_j.
-Averaging over the trajectory is an idea of arXiv:2310.01687, read here as the mean of predictions; how large
-its error is follows from the map. Derived in theory/09_quadratic_regression.py. Claims quadratic.average,
+If training oscillates, no iterate is special, but the mean of their predictions over time settles. It is a
+fixed quadratic function of the input, given by the means of sum_j gamma_j w_j w_j^T and of sum_j w_j.
+Averaging over the trajectory is an idea of arXiv:2310.01687, understood here as the mean of predictions; the
+map determines how large its error is. Derived in theory/09_quadratic_regression.py. Claims quadratic.average,
 quadratic.bias, quadratic.two_cycle_average and quadratic.chebyshev_average.
 """
 
@@ -27,7 +27,7 @@ class AveragedPredictor:
         mean g(x) = x . S x / 2 + slope m . x,   S = mean sum_j gamma_j w_j w_j^T,   m = mean sum_j w_j
 
     It is not the prediction of the mean weights. At any inputs its squared error is the mean squared error of
-    the iterates less their variance, so it never exceeds it. Claim quadratic.average.
+    the iterates minus their variance, so it is never larger. Claim quadratic.average.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def time_average(run: QuadraticRun, *, n_discard: int) -> AveragedPredictor:
     run : QuadraticRun
         Made with ``keep_weights=True``.
     n_discard : int
-        Iterates to leave out, at most ``run.n_steps``; raise it where training settles slowly.
+        Number of iterates to leave out, at most ``run.n_steps``; raise it if training settles slowly.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def time_average(run: QuadraticRun, *, n_discard: int) -> AveragedPredictor:
 def error_curves(run: QuadraticRun, inputs: ArrayLike, labels: ArrayLike, *, n_discard: int) -> ErrorCurves:
     """Return the error of every iterate, and of the running average of the predictions, on any samples.
 
-    Pass the training samples for training errors, others for test errors. Where training oscillates the error
+    Pass the training samples for training errors, others for test errors. If training oscillates, the error
     of the iterates never settles; that of the average does, at a value that need not be small. Claims
     quadratic.average, quadratic.two_cycle_average and quadratic.chebyshev_average.
 
@@ -119,7 +119,7 @@ def error_curves(run: QuadraticRun, inputs: ArrayLike, labels: ArrayLike, *, n_d
     inputs, labels : (k, d) and (k,) arrays
         The samples.
     n_discard : int
-        Iterates to leave out of the average, and of the curves; at most ``run.n_steps``.
+        Number of iterates to leave out of the average and of the curves; at most ``run.n_steps``.
 
     Raises
     ------

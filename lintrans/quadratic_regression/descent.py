@@ -3,172 +3,34 @@
     g(W; x) = sum_j [ (gamma_j / 2) (w_j . x)^2 + slope w_j . x ],
     loss = (1 / 2n) sum_i (g(W; x_i) - y_i)^2,   x_i . x_k = 0 for i != k.
 
-One unit is phase retrieval, several are a two-layer network with quadratic activation and fixed outer
-weights gamma_j / 2. The loss has the 1/2. This is the setting of arXiv:2310.01687, of which only the abstract
-was known here: the scaling of outer weights and the linear term are a reading of it.
+One unit is phase retrieval, several are a two-layer network with quadratic activation and fixed outer weights
+gamma_j / 2. The loss has the 1/2. This is the setting of arXiv:2310.01687. Only its abstract was known here;
+the scaling of the outer weights and the linear term are our interpretation.
 
-The second oracle: like ``lintrans.attention.transformer`` it knows nothing of the map, to which
-`lintrans.quadratic_regression.modes` leads. Weights may be complex, so that derivatives can be taken by
-complex step. Divergence is data: a run ends with its last finite state.
+Like ``lintrans.attention.transformer`` this is a reference that does not use the map;
+`lintrans.quadratic_regression.modes` leads to the map. Weights may be complex, so that derivatives can be
+taken by complex step. Divergence is a result, not an error: a run ends with its last finite state.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, check_history, count, finite, finite_array, positive, short
+from lintrans.errors import (
+    InputError,
+    check_history,
+    count,
+    finite_array,
+    positive,
+)
+from lintrans.quadratic_regression.problem import OrthogonalData, QuadraticModel
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class OrthogonalData:
-    """Training samples ``(x_i, y_i)``, i = 1..n, with orthogonal inputs: arrays are copied and read-only.
-
-    Attributes
-    ----------
-    inputs : (n, d) array
-        The rows x_i, none of them 0; n <= d.
-    labels : (n,) array
-        The labels y_i, of any sign.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match, an entry is not finite, a row is 0, or two rows have a cosine above
-        4 max(n, d) eps: orthogonal to rounding is meant.
-
-    Examples
-    --------
-    >>> data = OrthogonalData([[3.0, 4.0], [-4.0, 3.0]], [1.0, 2.0])
-    >>> data.n, data.d, data.squared_norms.tolist()
-    (2, 2, [25.0, 25.0])
-    """
-
-    inputs: FloatArray
-    labels: FloatArray
-
-    def __post_init__(self) -> None:
-        for name, ndim in (("inputs", 2), ("labels", 1)):
-            array = finite_array(name, getattr(self, name), ndim).copy()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        if self.inputs.size == 0:
-            raise InputError(
-                f"inputs must have a row and a column, got shape {self.inputs.shape}; pass n, d >= 1"
-            )
-        if self.labels.size != self.n:
-            raise InputError(
-                f"labels must match the {self.n} rows of inputs, got {self.labels.size} labels; "
-                "pass one label per row"
-            )
-        _check_orthogonal(self.inputs)
-
-    @property
-    def n(self) -> int:
-        """Number of samples."""
-        return len(self.inputs)
-
-    @property
-    def d(self) -> int:
-        """Number of features."""
-        return int(self.inputs.shape[1])
-
-    @property
-    def squared_norms(self) -> FloatArray:
-        """Squares |x_i|^2, shape (n,)."""
-        return np.asarray(np.square(self.inputs).sum(axis=1))
-
-    @classmethod
-    def random(
-        cls, n: int, d: int, *, seed: int, norms: ArrayLike = 1.0, labels: ArrayLike = 1.0
-    ) -> OrthogonalData:
-        """Draw n orthogonal directions in R^d, uniformly (rows of a Haar-distributed rotation).
-
-        Parameters
-        ----------
-        n, d : int
-            Samples and features, n <= d <= 10000.
-        seed : int
-            Of ``numpy.random.default_rng``, at least 0.
-        norms, labels : float or (n,) array
-            Lengths |x_i| and labels y_i; `with_labels` sets labels that depend on the inputs.
-
-        Raises
-        ------
-        InputError
-            If n exceeds d, a norm is not positive, or an argument is out of range.
-
-        Examples
-        --------
-        >>> data = OrthogonalData.random(2, 5, seed=1, norms=[1.0, 2.0])
-        >>> (data.inputs @ data.inputs.T).round(12).tolist() == [[1.0, 0.0], [0.0, 4.0]]
-        True
-        """
-        d = count("d", d, maximum=10_000)
-        if count("n", n) > d:
-            raise InputError(
-                f"n must be at most d for orthogonal inputs, got n={n}, d={d}; raise d or lower n"
-            )
-        lengths, values = _one_per_sample("norms", norms, n), _one_per_sample("labels", labels, n)
-        if (lengths <= 0).any():
-            positive("norms", lengths[lengths <= 0][0])
-        normal = np.random.default_rng(count("seed", seed, minimum=0)).standard_normal((d, n))
-        columns, triangle = np.linalg.qr(normal)
-        # Signs of the triangle's diagonal make the factorisation unique, and the directions uniform.
-        return cls(lengths[:, None] * (columns * np.sign(np.diag(triangle))).T, values)
-
-    def with_labels(self, labels: ArrayLike) -> OrthogonalData:
-        """Return the same inputs with other labels, shape (n,), for example predictions of a teacher."""
-        return replace(self, labels=finite_array("labels", labels, 1))
-
-
-@dataclass(frozen=True, eq=False)
-class QuadraticModel:
-    """The function ``g(W; x) = sum_j [ (gamma_j / 2) (w_j . x)^2 + slope w_j . x ]`` of weights W (m, d).
-
-    Attributes
-    ----------
-    gammas : (m,) array
-        One nonzero coefficient per unit, twice its fixed outer weight: ``[gamma]`` is phase retrieval,
-        ``[2 / sqrt(m)] * m`` a network with outer weights 1 / sqrt(m).
-    slope : float
-        Coefficient of the linear term; 0 for phase retrieval and quadratic activation.
-
-    Raises
-    ------
-    InputError
-        If a coefficient is 0 or not finite, or there is no unit.
-
-    Examples
-    --------
-    >>> predictions([[2.0]], QuadraticModel([1.0, -1.0], slope=0.5), [[3.0], [1.0]]).item()  # 18 - 2 + 4
-    20.0
-    """
-
-    gammas: FloatArray
-    slope: float = 0.0
-
-    def __post_init__(self) -> None:
-        gammas = finite_array("gammas", self.gammas, 1).copy()
-        gammas.setflags(write=False)
-        object.__setattr__(self, "gammas", gammas)
-        object.__setattr__(self, "slope", finite("slope", self.slope))
-        if gammas.size == 0 or (gammas == 0).any():
-            raise InputError(
-                f"gammas must hold one nonzero number per unit, got {short(gammas.tolist())}; "
-                "leave out units of weight 0"
-            )
-
-    @property
-    def n_units(self) -> int:
-        """Number m of hidden units."""
-        return self.gammas.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,13 +46,13 @@ class QuadraticRun:
     losses : (T+1,) array
         (1 / 2n) sum_i (prediction - y_i)^2; inf where the squares overflow.
     weights : (T+1, m, d) array or None
-        The iterates W_t; None unless asked for.
+        The iterates W_t; None unless ``keep_weights`` was set.
     final_weights : (m, d) array
         The last finite iterate.
     n_steps : int
-        Steps done: fewer than asked for when training overflowed.
+        Number of steps done; fewer than requested if training overflowed.
     overflowed : bool
-        True when the next weights or predictions would not have been finite.
+        True if the next weights or predictions would not be finite.
     step_size : float
         The learning rate eta.
     """
@@ -270,7 +132,7 @@ def gradient(data: OrthogonalData, model: QuadraticModel, weights: ArrayLike) ->
 
 
 def evaluate(data: OrthogonalData, model: QuadraticModel, W: Array) -> tuple[Array, Array]:
-    """Return predictions (n,) and gradient (m, d) at weights that are not checked; overflow is not finite."""
+    """Return predictions (n,) and gradient (m, d) at unchecked weights; not finite after an overflow."""
     with np.errstate(all="ignore"):
         projections = data.inputs @ W.T  # (n, m)
         predicted = predict(projections, model)
@@ -289,8 +151,8 @@ def train(
 ) -> QuadraticRun:
     """Run full-batch gradient descent ``W' = W - eta grad loss(W)``.
 
-    Divergence is data: training stops before the first weight or prediction that is not finite, and the run
-    says so.
+    Divergence is a result, not an error: training stops before the first weight or prediction that is not
+    finite, and ``overflowed`` is set.
 
     Parameters
     ----------
@@ -301,9 +163,9 @@ def train(
     step_size : float
         The learning rate eta > 0 of the loss with the 1/(2n).
     n_steps : int
-        Steps. What is kept must stay below 1 GiB, else lower it.
+        Number of steps. What is kept must stay below 1 GiB; lower it if that is exceeded.
     keep_weights : bool
-        Keep the iterates, which `lintrans.quadratic_regression.averages` needs.
+        Keep the iterates; `lintrans.quadratic_regression.averages` needs them.
 
     Raises
     ------
@@ -363,31 +225,6 @@ def _descend(
         with np.errstate(all="ignore"):
             new = new - eta * slope
     return len(predicted), last
-
-
-def _check_orthogonal(inputs: FloatArray) -> None:
-    exponent = np.frexp(np.abs(inputs).max(axis=1))[1]
-    scaled = np.ldexp(inputs, -exponent[:, None])  # squares stay in range
-    lengths = np.linalg.norm(scaled, axis=1)
-    if (lengths == 0).any():
-        i = int(np.argmin(lengths))
-        raise InputError(f"inputs must have no row of zeros, got one at inputs[{i}]; drop that sample")
-    directions = scaled / lengths[:, None]
-    cosines = np.abs(directions @ directions.T)
-    np.fill_diagonal(cosines, 0.0)
-    i, k = divmod(int(np.argmax(cosines)), len(inputs))
-    if cosines[i, k] > 4 * max(inputs.shape) * np.finfo(np.float64).eps:
-        raise InputError(
-            f"inputs must be orthogonal to rounding, got a cosine of {cosines[i, k]:.3g} between rows {i} "
-            f"and {k}; orthogonalise them, by np.linalg.qr for example"
-        )
-
-
-def _one_per_sample(name: str, value: ArrayLike, n: int) -> FloatArray:
-    array = finite_array(name, value, np.ndim(value))
-    if array.shape not in ((), (n,)):
-        raise InputError(f"{name} must be a number or have shape ({n},), got shape {array.shape}; reshape it")
-    return np.array(np.broadcast_to(array, (n,)))
 
 
 def checked_inputs(inputs: ArrayLike, d: int) -> FloatArray:

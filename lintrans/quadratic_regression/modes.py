@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, NoNormalFormError, finite_array, positive
-from lintrans.quadratic_regression.descent import OrthogonalData, QuadraticModel
+from lintrans.quadratic_regression.problem import OrthogonalData, QuadraticModel
 from lintrans.two_factor import normal_form
 from lintrans.two_factor.balanced_slice import landmarks
 
@@ -40,7 +40,7 @@ class SampleModes:
     mus : (n,) array
         Effective step size mu_i of every sample, positive.
     signs : (n,) array
-        Signs of the targets t_i: which units are the a of the sample.
+        Signs of the targets t_i: the units with this sign form the mode a of the sample.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class SampleModes:
     def project(self, weights: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Sizes a, b (..., n) of the two modes of every sample, from weights (..., m, d); never negative.
 
-        The sign of a is lost, which neither the loss nor the regime depends on. Claim quadratic.plane.
+        The sign of a is lost, but neither the loss nor the regime depends on it. Claim quadratic.plane.
         """
         squares = np.square(self._shifted(weights))
         same = np.sign(self.model.gammas)[:, None] == self.signs
@@ -127,7 +127,7 @@ class SampleModes:
         Raises
         ------
         InputError
-            If a mode is asked for that no unit carries.
+            If a mode is not 0 that no unit carries.
 
         Examples
         --------

@@ -10,6 +10,7 @@ from .grid import run as run
 from .refinement import refine as refine
 from .results import Result as Result
 from .results import axis as axis
+from .results import categories as categories
 from .results import on as on
 from .store import check_output as check_output
 from .store import load as load

@@ -217,12 +217,6 @@ def takes(sweep: type[Sweep]) -> Callable[[Function], Function]:
     return decorate
 
 
-def settle(made: object, **fields: Any) -> None:
-    """Put checked arguments in the place of those given; to be called while a frozen dataclass is made."""
-    for name, value in fields.items():
-        object.__setattr__(made, name, value)
-
-
 def _pieces(n: int, size: int) -> Iterator[slice]:
     """``range(n)`` in slices of a size; the last may be shorter."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))

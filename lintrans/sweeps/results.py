@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintrans import registry
-from lintrans.errors import InputError
+from lintrans.errors import InputError, settle
 
 PACKAGES = ("lintrans", "numpy", "h5py")  # that every result depends on
 
@@ -151,9 +151,9 @@ class Result:
     def __post_init__(self) -> None:
         # A result in memory equals the one read back, and what JSON cannot hold fails here, not on saving.
         plain = json.dumps(self.settings, default=lambda number: number.tolist())  # NumPy's to Python's
-        object.__setattr__(self, "settings", json.loads(plain))
+        settle(self, settings=json.loads(plain))
         if not self.versions:
-            object.__setattr__(self, "versions", versions(registry.packages_of(self.kind)))
+            settle(self, versions=versions(registry.packages_of(self.kind)))
 
     @classmethod
     @functools.cache

@@ -1,11 +1,11 @@
+from .arclength import Event as Event
+from .arclength import EventKind as EventKind
 from .balanced_slice import Landmark as Landmark
 from .balanced_slice import landmarks as landmarks
 from .basins import BasinMap as BasinMap
 from .basins import BasinSweep as BasinSweep
 from .basins import basin_map as basin_map
 from .continuation import CycleBranches as CycleBranches
-from .continuation import Event as Event
-from .continuation import EventKind as EventKind
 from .continuation import cycle_points as cycle_points
 from .continuation import follow_cycles as follow_cycles
 from .cycles import Cycle as Cycle

@@ -2,7 +2,7 @@
 
     a' = (1 + mu) a - a^3,   in A = a^2:  A' = A (1 + mu - A)^2,   critical point A = (1 + mu) / 3
 
-"From periodic to chaotic" has no single number: each candidate has a name of its own. Derived in
+There is no single value of mu "from periodic to chaotic": each candidate has its own name. Derived in
 theory/03_balanced_slice.py.
 """
 
@@ -31,7 +31,7 @@ class Landmark:
     Attributes
     ----------
     name, meaning : str
-        What it is called, and what changes there.
+        Its name, and what changes there.
     mu : float
         The value, correctly rounded.
     exact : str or None
@@ -69,16 +69,20 @@ def landmarks() -> dict[str, Landmark]:
             _algebraic("period_4", (1, 2, -4), 1.24, "sqrt(5) - 1", "the cycle of period 2 doubles"),
             Landmark("accumulation", _ACCUMULATION, None, None, "period doublings accumulate"),
             _algebraic("band_merging", _BAND_MERGING, 1.36, 0, "two chaotic bands merge into one"),
-            _algebraic("period_3", _PERIOD_3, 1.45, 2, "a window of period 3 opens"),
+            _algebraic("period_3", _PERIOD_3, 1.45, 2, "a periodic window of period 3 opens"),
             _algebraic(
                 "crisis",
                 (4, 8, -23),
                 1.6,
                 "3*sqrt(3)/2 - 1",
-                "the critical orbit reaches 0: beyond, the weights change sign",
+                "two mirror-image attractors merge: above, the weights change sign",
             ),
             _algebraic(
-                "chebyshev", (1, -2), 2.0, "2", "Chebyshev map, exponent ln 3; almost all diverge above"
+                "chebyshev",
+                (1, -2),
+                2.0,
+                "2",
+                "Chebyshev map, exponent ln 3; above, almost every start diverges",
             ),
         ]
     return {mark.name: mark for mark in marks}

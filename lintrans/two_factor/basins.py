@@ -13,19 +13,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, increasing, positive, short
+from lintrans.errors import InputError, count, increasing, positive, settle, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, Sweep, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, Sweep, compute, takes
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import kernels, normal_form, variants
 from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.defaults import BASIN_STEPS
 from lintrans.two_factor.regimes import Regime, count_regimes, regime, shares
 from lintrans.two_factor.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
 COORDINATES = ("uv", "ab")
-N_STEPS = 2000
 SETTLED = 1e-6  # |r| at which an orbit has settled; the sharpness it tends to is then known to 1e-12
 CELLS_PER_TILE = 2**16
 SPACING_ULPS = 4  # least distance of two starts: closer, rounding of the start would show
@@ -143,7 +143,7 @@ class BasinSweep(Sweep):
     v: ArrayLike | None = None
     a: ArrayLike | None = None
     b: ArrayLike | None = None
-    n_steps: int = N_STEPS
+    n_steps: int = BASIN_STEPS
     variant: Variant | None = None
 
     def __post_init__(self) -> None:

@@ -1,83 +1,32 @@
-"""Continuation: the balanced cycles as curves over mu, and where they meet, double and turn around.
+"""Continuation: the balanced cycles as curves over mu, and their bifurcations.
 
-A cycle is followed with all its points at once, x = (A_1 .. A_n, mu) with A = a^2 and A_{i+1} =
-A_i (1 + mu - A_i)^2, by pseudo-arclength, around its folds, from the largest mu down, where `find_cycles`
-says which there are. On the way the multiplier of the prediction tells what happens: 1 at a fold, 0 where
-the cycle is superstable, -1 where it loses its stability to one of twice the period in uv; in the weights
-that is a pitchfork if the cycle is its own mirror image (claim cycles.symmetric). Off the slice nothing is
-to be followed: the angles of the cycles on the ellipse do not depend on mu.
+A cycle is followed with all its points at once, x = (A_1 .. A_n, mu) with A = a^2 and A_{i+1} = A_i (1 + mu -
+A_i)^2, by pseudo-arclength, around its folds, from the largest mu down, where `find_cycles` lists them. The
+multiplier of the prediction shows the events on the way: 1 at a fold, 0 where the cycle is superstable, -1
+where it loses its stability to one of twice the period in uv; in the weights that is a pitchfork if the cycle
+is its own mirror image (claim cycles.symmetric). Off the slice there is nothing to follow: the angles of the
+cycles on the ellipse do not depend on mu.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lintrans.errors import InputError, count, positive
 from lintrans.sweeps.results import Result, axis, on
-from lintrans.two_factor.cycles import CycleTable, Place, find_cycles
+from lintrans.two_factor.arclength import Event, EventKind, curves
+from lintrans.two_factor.cycles import find_cycles
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MAX_PERIOD = 8
 LARGEST_STEP = 0.02  # of arc length in the plane of mu and A
-_SMALLEST_STEP = 1e-9
-_MAX_BEND = 0.1  # of a step: how far the corrector may move the predicted point
-_LEAST_COSINE = 0.95  # between the tangents at the ends of a step
-_BEFORE_CROSSING = 0.9  # of a step: at the crossing itself Newton is singular, and the multiplier 1
-_MAX_MULTIPLIER = 10.0  # at the beginning of a step to a crossing: its last tenth is not searched for events
-_NEWTON_STEPS = 8
-_TOL = 1e-13
-_NOISE = 1e-9  # what rounding leaves of the last correction, close to a crossing
-
-Tests: TypeAlias = Iterator[tuple["EventKind", Callable[[FloatArray], float]]]
-
-
-class EventKind(IntEnum):
-    """What happens to a cycle at a value of mu; the number is the code stored in result files."""
-
-    FOLD = 0  #: multiplier 1: it is born together with another (a saddle-node)
-    SUPERSTABLE = 1  #: multiplier 0: it contains a critical point
-    FLIP = 2  #: multiplier -1: a cycle of twice the period branches off
-    PITCHFORK = 3  #: a symmetric cycle sheds two mirror images; a period doubling of the prediction
-    ACROSS = 4  #: multiplier 1 or -1 across the slice: a cycle of the ellipse branches off, at mu = 2
-
-    @property
-    def label(self) -> str:
-        """Lower-case name, as printed."""
-        return self.name.lower()
-
-
-class Event(NamedTuple):
-    """One event of one cycle.
-
-    Attributes
-    ----------
-    kind : EventKind
-        What happens.
-    mu, a : float
-        Where: the effective step size, and a point of the cycle in the mean mode.
-    period, period_uv : int
-        Of the cycle, in the weights and in the prediction.
-    branch : int
-        Number of the curve it lies on.
-    """
-
-    kind: EventKind
-    mu: float
-    a: float
-    period: int
-    period_uv: int
-    branch: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -136,7 +85,7 @@ class CycleBranches(Result):
         return {kind.label: kinds.count(kind) for kind in EventKind}
 
     def alive(self, mu: float) -> IntArray:
-        """Number of cycles of every curve at one mu: how often it passes there. For checks against counts."""
+        """Number of times each curve passes one mu, i.e. of its cycles there; for checks against counts."""
         passes = [np.count_nonzero(np.diff(np.sign(self.mu[self.owner == i] - mu)) != 0) for i in self.branch]
         return np.array(passes)
 
@@ -146,9 +95,9 @@ def follow_cycles(
 ) -> CycleBranches:
     """Follow all balanced cycles that exist at ``high`` down to ``low``, and around their folds back up.
 
-    No cycle is known that exists below ``high`` only: the tests compare with `find_cycles`, and with the
-    certified list of all events up to period 6. An event at ``low`` or ``high`` itself may be left out, as
-    rounding decides on which side of the end it lies.
+    No cycle is known that exists only below ``high``: the tests compare with `find_cycles`, and with the
+    certified list of all events up to period 6. An event exactly at ``low`` or ``high`` may be left out,
+    since rounding decides on which side it lies.
 
     Parameters
     ----------
@@ -157,14 +106,14 @@ def follow_cycles(
     max_period
         Longest period in the weights, 1 to 8.
     largest_step
-        Largest step along a curve, in mu and A = a^2; where a curve bends, steps are smaller by themselves.
+        Largest step along a curve, in mu and A = a^2; steps become smaller automatically where a curve bends.
 
     Raises
     ------
     InputError
         If an argument is out of range, or two cycles at ``high`` cannot be told apart.
     ArithmeticError
-        If a curve cannot be followed: never seen; choose a smaller ``largest_step``.
+        If a curve cannot be followed (never observed); pass a smaller ``largest_step``.
 
     Examples
     --------
@@ -177,16 +126,16 @@ def follow_cycles(
     """
     low, high = positive("low", low), positive("high", high)
     if low >= high:
-        raise InputError(f"high must exceed low={low:g}, got {high:g}; exchange them")
+        raise InputError(f"high must exceed low={low:g}, got {high:g}; swap them")
     max_period = count("max_period", max_period, maximum=MAX_PERIOD)
     largest_step = positive("largest_step", largest_step)
-    curves = list(_curves(find_cycles(high, max_period), low, high, largest_step))
+    found = list(curves(find_cycles(high, max_period), low, high, largest_step))
     events = sorted(
-        (event._replace(branch=i) for i, curve in enumerate(curves) for event in curve.events),
+        (event._replace(branch=i) for i, curve in enumerate(found) for event in curve.events),
         key=lambda event: (event.mu, event.branch),
     )
-    owner = np.repeat(np.arange(len(curves)), [len(curve.nodes) for curve in curves])
-    nodes = np.array([node for curve in curves for node in curve.nodes])
+    owner = np.repeat(np.arange(len(found)), [len(curve.nodes) for curve in found])
+    nodes = np.array([node for curve in found for node in curve.nodes])
     marks: dict[str, Any] = {
         "event": np.arange(len(events)),
         "event_kind": np.array([e.kind for e in events], dtype=np.uint8),
@@ -196,9 +145,9 @@ def follow_cycles(
     }
     mu, a, along, across = np.ascontiguousarray(nodes.T)
     return CycleBranches(
-        branch=np.arange(len(curves)),
-        period=np.array([curve.period for curve in curves]),
-        period_uv=np.array([curve.n for curve in curves]),
+        branch=np.arange(len(found)),
+        period=np.array([curve.period for curve in found]),
+        period_uv=np.array([curve.n for curve in found]),
         node=np.arange(owner.size),
         owner=owner,
         mu=mu,
@@ -208,217 +157,6 @@ def follow_cycles(
         **(marks if events else {}),
         settings={"low": low, "high": high, "max_period": max_period, "largest_step": largest_step},
     )
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """One curve: its cycles, rows (mu, a, along, across), and its events."""
-
-    n: int  # points in A
-    is_symmetric: bool
-    nodes: list[tuple[float, float, float, float]]
-    events: list[Event]
-
-    @property
-    def period(self) -> int:
-        """Period in the weights."""
-        return 2 * self.n if self.is_symmetric else self.n
-
-    def note(self, x: FloatArray) -> None:
-        """Add a cycle."""
-        power, (A, mu) = self.period // self.n, (x[:-1], float(x[-1]))
-        along = float(np.prod(1 + mu - 3 * A))
-        self.nodes.append((mu, _mode(x), along**power, _across(x) ** power))
-
-
-def _excess_mu(mu: float, x: FloatArray) -> float:
-    return float(x[-1]) - mu
-
-
-def _mode(x: FloatArray) -> float:
-    return math.sqrt(max(x[0], 0.0))
-
-
-def _along(x: FloatArray) -> float:
-    """Multiplier of the prediction, along the slice."""
-    A, t = x[:-1], 1 + x[-1]
-    return float(np.prod((t - A) * (t - 3 * A)))
-
-
-def _across(x: FloatArray) -> float:
-    """Multiplier of an imbalance over the period of the prediction."""
-    return float(np.prod(1 + x[:-1] - x[-1]))
-
-
-def _system(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """What is left of A_{i+1} = A_i (t - A_i)^2, shape (n,), and its Jacobian (n, n + 1)."""
-    A, t = x[:-1], 1 + x[-1]
-    n, factor = A.size, t - A
-    jacobian = np.zeros((n, n + 1))
-    rows = np.arange(n)
-    jacobian[rows, (rows + 1) % n] = 1.0
-    jacobian[rows, rows] -= factor * (t - 3 * A)
-    jacobian[:, -1] = -2 * A * factor
-    return np.roll(A, -1) - A * factor * factor, jacobian
-
-
-def _bordered(x: FloatArray, tangent: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The system, and its Jacobian with the tangent as its last row: regular at folds too."""
-    left, jacobian = _system(x)
-    return left, np.vstack([jacobian, tangent])
-
-
-def _corrected(ahead: FloatArray, tangent: FloatArray) -> FloatArray | None:
-    """Point of the curve in the plane across the tangent at ``ahead``, by Newton; None if there is none."""
-    x = ahead
-    for _ in range(_NEWTON_STEPS):
-        left, matrix = _bordered(x, tangent)
-        change = np.linalg.solve(matrix, np.append(left, np.dot(tangent, x - ahead)))
-        x = x - change
-        size = np.abs(change).max()
-        if size < _TOL:
-            return x
-        if not size < 1:
-            return None
-    return x if size < _NOISE else None
-
-
-def _next_tangent(x: FloatArray, tangent: FloatArray) -> tuple[FloatArray, float]:
-    """Unit tangent at x in the direction of the last one, and the sign of the bordered determinant.
-
-    That sign changes where two curves cross, and only there.
-    """
-    matrix = _bordered(x, tangent)[1]
-    new = np.linalg.solve(matrix, np.append(np.zeros(x.size - 1), 1.0))
-    new /= np.linalg.norm(new)
-    return new, float(np.linalg.slogdet(_bordered(x, new)[1])[0])
-
-
-def _first_tangent(x: FloatArray) -> FloatArray:
-    """Unit tangent at x towards smaller mu."""
-    tangent = np.linalg.svd(_system(x)[1])[2][-1]
-    return np.asarray(tangent if tangent[-1] < 0 else -tangent)
-
-
-def _curves(table: CycleTable, low: float, high: float, largest_step: float) -> Iterator[_Curve]:
-    """Every curve through the balanced cycles of a table, once; of mirror images one."""
-    todo = []
-    for cycle, part in zip(table, np.split(table.a, np.cumsum(table.period)[:-1]), strict=True):
-        is_symmetric = cycle.period_uv < cycle.period
-        is_mirror_image = not is_symmetric and part[np.argmax(np.abs(part))] < 0
-        if cycle.place is Place.SLICE and not is_mirror_image:
-            todo.append((_Curve(cycle.period_uv, is_symmetric, [], []), np.square(part[: cycle.period_uv])))
-    while todo:
-        curve, points = todo.pop(0)
-        back = _follow(curve, np.append(points, high), low, high, largest_step)
-        if back is not None:  # up again, as another cycle of the table
-            alike = [
-                i for i, (c, _) in enumerate(todo) if (c.n, c.is_symmetric) == (curve.n, curve.is_symmetric)
-            ]
-            todo.pop(min(alike, key=lambda i: np.abs(np.sort(todo[i][1]) - np.sort(back)).max()))
-        yield curve
-
-
-def _follow(curve: _Curve, x: FloatArray, low: float, high: float, largest_step: float) -> FloatArray | None:
-    """Follow a curve down from x, filling it in; returns its points in A if it comes back up to ``high``."""
-    tangent = _first_tangent(x)
-    tangent, side = _next_tangent(x, tangent)
-    curve.note(x)
-    step = largest_step / 8
-    while True:
-        piece, new, new_side, step = _next_piece(x, tangent, side, step, largest_step)
-        y = piece.point(piece.length)
-        # Where two curves cross, the cycle has shrunk to one of half the period, and goes on as itself.
-        has_shrunk = new_side != side
-        end = low if y[-1] <= low else high if y[-1] >= high else None
-        if has_shrunk:
-            y = piece.crossing()
-            piece = replace(piece, length=_BEFORE_CROSSING * float(np.dot(y - x, tangent)))
-        elif end is not None:
-            piece = replace(piece, length=piece.root(functools.partial(_excess_mu, end)))
-            y = piece.point(piece.length)
-        for kind, p in piece.events(y, _tests(curve, has_shrunk=has_shrunk)):
-            curve.events.append(Event(kind, float(p[-1]), _mode(p), curve.period, curve.n, -1))
-            curve.note(p)
-        curve.note(y)
-        if has_shrunk or end is not None:
-            return y[:-1] if end == high and not has_shrunk else None
-        x, tangent, side = y, new, new_side
-
-
-def _next_piece(
-    x: FloatArray, tangent: FloatArray, side: float, step: float, largest_step: float
-) -> tuple[_Piece, FloatArray, float, float]:
-    """Next piece, the tangent and the side of the determinant at its end, next step.
-
-    Steps are shorter in bends, and before a crossing, where the multiplier falls to 1 from any size.
-    """
-    while step > _SMALLEST_STEP:
-        ahead = x + step * tangent
-        y = _corrected(ahead, tangent)
-        if y is not None and np.linalg.norm(y - ahead) <= _MAX_BEND * step:
-            new, new_side = _next_tangent(y, tangent)
-            leaps = new_side != side and abs(_along(x)) > _MAX_MULTIPLIER
-            if np.dot(new, tangent) > _LEAST_COSINE and not leaps:
-                return _Piece(x, tangent, step), new, new_side, min(1.5 * step, largest_step)
-        step /= 2
-    raise ArithmeticError(
-        f"a cycle of {x.size - 1} points could not be followed beyond mu = {x[-1]!r}; "
-        "choose a smaller largest_step"
-    )
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A piece of a curve: the points across its tangent at x, up to ``length`` along it."""
-
-    x: FloatArray
-    tangent: FloatArray
-    length: float
-
-    def point(self, s: float) -> FloatArray:
-        """Point of the curve at that length along the tangent."""
-        found = _corrected(self.x + s * self.tangent, self.tangent)
-        if found is None:
-            raise ArithmeticError(f"no cycle close to mu = {self.x[-1]!r}; choose a smaller largest_step")
-        return found
-
-    def root(self, test: Callable[[FloatArray], float]) -> float:
-        """Length at which a function of the point changes its sign."""
-        from scipy.optimize import brentq
-
-        return float(brentq(lambda s: test(self.point(s)), 0.0, self.length, xtol=1e-15, rtol=1e-15))
-
-    def events(self, y: FloatArray, tests: Tests) -> Iterator[tuple[EventKind, FloatArray]]:
-        """Events on the piece, up to y, in the order in which they are met."""
-        found = [(self.root(test), kind) for kind, test in tests if test(self.x) * test(y) < 0]
-        yield from ((kind, self.point(s)) for s, kind in sorted(found))
-
-    def crossing(self) -> FloatArray:
-        """Where the curve crosses one of half the period, on this piece: the flip of that, listed twice."""
-        from scipy.optimize import root
-
-        def half(p: FloatArray) -> FloatArray:
-            return np.append(_system(p)[0], _along(p) + 1)
-
-        middle = self.point(self.length / 2)
-        n = (middle.size - 1) // 2
-        found = root(half, np.append((middle[:n] + middle[n:-1]) / 2, middle[-1]), tol=_TOL).x
-        return np.concatenate([found[:-1], found])
-
-
-def _tests(curve: _Curve, *, has_shrunk: bool) -> Tests:
-    """Functions of x = (A_1 .. A_n, mu) that change their sign at an event, by kind."""
-    yield EventKind.SUPERSTABLE, _along
-    kind = EventKind.PITCHFORK if curve.is_symmetric else EventKind.FLIP
-    yield kind, lambda x: _along(x) + 1
-    if has_shrunk:  # where the multiplier is 1, and across it may be
-        return
-    yield EventKind.FOLD, lambda x: _along(x) - 1
-    mu, a, _, _ = curve.nodes[0]
-    is_minimum = curve.n == 1 and abs(a * a - mu) < 1e-9 * mu  # where it is 1 for every mu
-    if not is_minimum:
-        yield EventKind.ACROSS, lambda x: abs(_across(x)) - 1
 
 
 def cycle_points(a: float, mu: float, period: int) -> FloatArray:

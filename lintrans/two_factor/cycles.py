@@ -1,9 +1,9 @@
-"""Cycles: every periodic orbit of the plane up to a period, with its multipliers; attracting or not.
+"""Cycles: every periodic orbit of the plane up to a period, with its multipliers, stable or not.
 
-They are found where they can be, and nowhere else: every cycle is a minimum, lies on the balanced slice, or,
-for mu < 2, on the ellipse (claims cycles.below_two, cycles.at_two, cycles.above_two). On the ellipse they are
-known in closed form. On the slice the iterates of the cubic are cut at their turning points, the preimages
-of the two critical points; on such a lap a falling iterate has at most one fixed point and a rising one at
+They are searched only where they can be: every cycle is a minimum, lies on the balanced slice, or, for mu <
+2, on the ellipse (claims cycles.below_two, cycles.at_two, cycles.above_two). On the ellipse they are known in
+closed form. On the slice the iterates of the cubic are cut at their turning points, the preimages of the two
+critical points; on each piece (lap) a decreasing iterate has at most one fixed point and an increasing one at
 most three, which its steepest point separates (claim cycles.laps). So none is missed, and bisection finds
 each to the last digits.
 """
@@ -36,7 +36,7 @@ class Place(IntEnum):
     """Where a cycle lies; the number is the code stored in result files."""
 
     SLICE = 0  #: on the balanced slice b = 0
-    ELLIPSE = 1  #: on the invariant ellipse, beside the slice
+    ELLIPSE = 1  #: on the invariant ellipse, off the slice
 
     @property
     def label(self) -> str:
@@ -53,8 +53,9 @@ class Cycle:
     mu : float
         Effective step size.
     period, period_uv : int
-        Steps after which the weights return, and the prediction uv: a cycle that is its own mirror image,
-        with the sign of one or both modes changed, has twice the period of its prediction.
+        Number of steps after which the weights return, and after which the prediction uv returns. A cycle
+        that is its own mirror image, with the sign of one or both modes changed, has twice the period of its
+        prediction.
     place : Place
         The slice or the ellipse.
     points : (period, 2) array
@@ -72,9 +73,9 @@ class Cycle:
 
     @property
     def stable(self) -> bool:
-        """Whether no multiplier exceeds 1 in size.
+        """True if no multiplier exceeds 1 in size.
 
-        Exactly 1 is the multiplier of a minimum along the curve of minima, and no other's (for mu != 2).
+        For mu != 2, only a minimum has the multiplier 1, along the curve of minima.
         """
         return max(map(abs, self.multipliers)) <= 1
 
@@ -103,10 +104,12 @@ class CycleTable(Result):
     b: FloatArray = on("point", text="imbalance mode sqrt(mu) (u - v) / 2")
 
     def check(self) -> None:
-        """Refuse cycles whose points do not add up."""
+        """Refuse cycles whose points are inconsistent."""
         positive("mu", self.settings.get("mu"))
         if not np.array_equal(np.repeat(self.cycle, np.maximum(self.period, 0)), self.member):
-            raise InputError("member must list every cycle period times, got other numbers; compute it again")
+            raise InputError(
+                "member must list each cycle once per point, got other numbers; compute it again"
+            )
         if self.place.max() >= len(Place):
             raise InputError(f"place must be below {len(Place)}, got {self.place.max()}; upgrade lintrans")
 
@@ -146,15 +149,15 @@ class CycleTable(Result):
 def find_cycles(mu: float, max_period: int) -> CycleTable:
     """Find every periodic orbit of the plane up to a period.
 
-    The minima are a curve of fixed points; of them those on the slice and on the ellipse are listed, where
-    they are cycles among others. The mirror image of a cycle is a cycle of its own, unless it is the same.
+    The minima are a curve of fixed points; only those on the slice and on the ellipse are listed. The mirror
+    image of a cycle is listed as another cycle, unless it is the same.
 
     Parameters
     ----------
     mu
         Effective step size.
     max_period
-        Longest period, in the weights, 1 to 12.
+        Longest period of the weights, 1 to 12.
 
     Raises
     ------
@@ -198,7 +201,7 @@ def find_cycles(mu: float, max_period: int) -> CycleTable:
 
 
 def expected_counts(mu: float, max_period: int) -> dict[str, dict[int, int | None]]:
-    """Numbers of cycles by place and period that theory asks for; None where it has no formula.
+    """Numbers of cycles by place and period according to the theory; None if it has no formula.
 
     On the ellipse n steps fix 3^n - (-1)^n angles; on the slice, from mu = 2 on, where the cubic covers its
     interval three times, 3^n points. Cycles of exact period follow by inclusion and exclusion. The 2-cycle
@@ -315,8 +318,8 @@ def _group(mu: float, points: FloatArray, period: int) -> Iterator[FloatArray]:
             j, negative = follower[j], negative ^ int(flips[j])
         if len(cycle) != period:
             raise InputError(
-                f"cycles of period {period} must lie apart in float64, those of mu = {mu!r} do not; "
-                "move mu away from a bifurcation, or lower the period"
+                f"cycles of period {period} must be distinct in float64, got some that are not at mu = "
+                f"{mu!r}; move mu away from a bifurcation, or lower the period"
             )
         yield np.array(cycle)
 

@@ -1,9 +1,9 @@
 """Invariant densities: how often the residual r = mu (uv - 1) takes a value in the long run.
 
-On the balanced slice that of the attractor; on the ellipse the arcsine density 1 / (pi sqrt(4 - r^2)) for
-every mu, which is that of the slice at mu = 2 (claims ellipse.density and transverse.chebyshev_averages).
-Measured from many orbits at one time, not from one orbit for long: the ellipse repels, and at mu = 2 rounding
-carries single orbits out.
+On the balanced slice it is the density of the attractor; on the ellipse it is the arcsine density 1 / (pi
+sqrt(4 - r^2)) for every mu, equal to that of the slice at mu = 2 (claims ellipse.density and
+transverse.chebyshev_averages). It is measured from many orbits at one step, not from one long orbit: the
+ellipse repels, and at mu = 2 rounding errors make single orbits escape.
 """
 
 from __future__ import annotations
@@ -19,22 +19,18 @@ from lintrans.errors import InputError, count, positive
 from lintrans.sweeps.grid import check_memory
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import N_BINS, N_ORBITS
 from lintrans.two_factor.invariant_ellipse import ellipse_point
 
 FloatArray = NDArray[np.float64]
 
-N_ORBITS = 10**6
-N_BINS = 100
 N_STEPS = 1000
 N_STEPS_ELLIPSE = 8  # errors of rounding grow by up to 3 + mu per step across the ellipse
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class InvariantDensity(Result):
-    """Density of the residual in bins, with its standard error, and the closed form where there is one.
-
-    ``batch_size`` is None for full-batch training.
-    """
+    """Density of the residual in bins, with its standard error, and the closed form if there is one."""
 
     kind: ClassVar[str] = "invariant_density"
 
@@ -57,7 +53,7 @@ class InvariantDensity(Result):
         return None if size is None else int(size)
 
     def check(self) -> None:
-        """Refuse a mu that is no step size."""
+        """Refuse a mu that is not a step size."""
         positive("mu", self.settings.get("mu"))
 
     def summary(self) -> dict[str, Any]:
@@ -90,13 +86,14 @@ def invariant_density(
     mu
         Effective step size, below 2 on the ellipse, up to 2 on the slice.
     on_ellipse
-        Starts uniform in the angle on the ellipse; else uniform in a on the slice, |a| < sqrt(2 + mu).
+        If true, starts are uniform in the angle on the ellipse; otherwise uniform in a on the slice, |a| <
+        sqrt(2 + mu).
     n_orbits, n_bins
-        Orbits, and bins of r between -2 and 2; what has escaped by rounding is not counted.
+        Number of orbits, and of bins of r between -2 and 2; orbits that escaped by rounding are not counted.
     n_steps
-        Steps before the histogram: 1000 on the slice, 8 on the ellipse by default.
+        Number of steps before the histogram; by default 1000 on the slice and 8 on the ellipse.
     seed
-        Of the starts.
+        Random seed of the starts.
 
     Raises
     ------

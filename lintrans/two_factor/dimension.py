@@ -1,14 +1,15 @@
 """Dimension of the boundary between starts that stay bounded and starts that diverge.
 
-Two measurements, each at every scale by itself, from probes thrown at random into the window:
+Two measurements, each made at every scale separately, from random probes in a square of starts:
 
-- boxes: squares of that side, judged by a grid of starts in them; the part that holds both fates tells how
-  many boxes of a partition meet the boundary, N(scale) ~ scale^-dimension;
-- pairs: two starts at that distance; the part of different fate, f(scale) ~ scale^exponent, is the chance
-  that an error of that size changes the outcome. The dimension is 2 minus this uncertainty exponent.
+- boxes: squares of that side, judged by a grid of starts in them. The share that contains both fates gives
+the number of boxes of a partition that meet the boundary, N(scale) ~ scale^-dimension; - pairs: two starts at
+that distance. The share with different fates, f(scale) ~ scale^exponent, is the probability that an error of
+that size changes the outcome. The dimension is 2 minus this uncertainty exponent.
 
-At all scales a box is judged by equally many starts, so that what they miss cancels from the slope. Probes
-far from the boundary are not thrown: a coarse cover of it, with a margin, says where they would be idle.
+At all scales a box is judged by the same number of starts, so that what they miss cancels from the slope.
+Probes far from the boundary are left out: a coarse cover of the boundary, with a margin, shows where they
+would find nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.defaults import COARSEST, DIMENSION_STEPS, FINEST, HALF_WIDTH, N_EVENTS
 from lintrans.two_factor.kernels.states import Variation
 from lintrans.two_factor.variants import Variant
 
@@ -35,11 +37,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 PUBLISHED: tuple[float, Variant | None] = (0.5, Variant(weight_decay=0.4))  # of arXiv:2509.25351
-HALF_WIDTH = 4 * math.sqrt(2)  # weights up to 4 in size where the label is 0.5 and the moment 1
-COARSEST, FINEST = 5, 12  # octaves below the side of the window: as in pictures of 4096 pixels
 LARGEST_OCTAVE = 30
-N_EVENTS = 8000  # probes with both fates at every scale: a slope of one octave is then known to 0.02
-N_STEPS = 400
 SIDE = 8  # starts along the side of a box
 COVER = 256  # cells along the side of the window at most; a cell is judged by COVER_SIDE^2 starts
 COVER_SIDE = 16
@@ -54,7 +52,7 @@ class Fit(NamedTuple):
     Attributes
     ----------
     slope, standard_error : float
-        The error counts the scatter about the line, where that exceeds what counting explains.
+        The error includes the scatter about the line, if that exceeds what counting explains.
     """
 
     slope: float
@@ -63,7 +61,7 @@ class Fit(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoundaryDimension(Result):
-    """Counts at every scale; dimensions and their errors are drawn from them."""
+    """Counts at every scale; dimensions and their errors follow from them."""
 
     kind: ClassVar[str] = "boundary_dimension"
 
@@ -75,10 +73,12 @@ class BoundaryDimension(Result):
     area: FloatArray = on("scale", text="area they were thrown into, in units of u^2")
 
     def check(self) -> None:
-        """Refuse counts that no computation gives."""
+        """Refuse counts that no computation can give."""
         for part, whole in ((self.mixed, self.boxes), (self.different, self.pairs)):
             if not ((part >= 0) & (part <= whole) & (whole > 0)).all():
-                raise InputError("counts must not exceed the probes thrown, got others; compute them again")
+                raise InputError(
+                    "counts must not exceed the number of probes, got larger ones; compute them again"
+                )
 
     def summary(self) -> dict[str, Any]:
         """Dimension and uncertainty exponent, with their errors."""
@@ -97,7 +97,7 @@ class BoundaryDimension(Result):
 
     @property
     def uncertain(self) -> FloatArray:
-        """Part of the window whose fate an error of that size changes, at every scale."""
+        """Share of the square whose fate an error of that size changes, at every scale."""
         side = 2 * float(self.settings["half_width"])
         return np.asarray(self.different / self.pairs * self.area / side**2)
 
@@ -132,12 +132,12 @@ def boundary_dimension(
     coarsest: int = COARSEST,
     finest: int = FINEST,
     n_events: int = N_EVENTS,
-    n_steps: int = N_STEPS,
+    n_steps: int = DIMENSION_STEPS,
     seed: int = 0,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> BoundaryDimension:
-    """Measure the dimension of the boundary of the bounded starts, in a window about the origin.
+    """Measure the dimension of the boundary of the bounded starts, in a square about the origin.
 
     The defaults are the setting for which arXiv:2509.25351 reports 1.249: scalar factorisation with label
     0.5, step size 1 and weight decay 0.2, read as a loss (uv - y)^2 / 2 + (0.2 / 2)(u^2 + v^2), over weights
@@ -148,25 +148,26 @@ def boundary_dimension(
     mu
         Effective step size.
     variant
-        Weight decay, momentum or a schedule (`lintrans.Variant`).
+        Weight decay, momentum or a schedule (`lintrans.two_factor.Variant`).
     half_width
-        Half the side of the window, in units of u.
+        Half the side of the square, in units of u.
     coarsest, finest
-        Scales: the side of the window over 2^coarsest, ..., 2^finest; at most 2^30.
+        Scales: the side of the square divided by 2^coarsest, ..., 2^finest; at most 2^30.
     n_events
-        Probes of either fate to be found at every scale; errors fall like its inverse root.
+        Number of boundary hits, with both fates, to collect at every scale; errors fall like its inverse
+        root.
     n_steps
-        Steps after which a start counts as bounded. Near the boundary of a fine scale orbits linger: raise it
-        with ``finest``.
+        Number of steps after which a start counts as bounded. At fine scales orbits stay near the boundary
+        for long: raise it with ``finest``.
     seed
-        Of the random probes; the result does not depend on the number of threads.
+        Random seed of the probes; the result does not depend on the number of threads.
     n_threads, progress
         As in `lintrans.two_factor.gather_evidence`; progress counts scales.
 
     Raises
     ------
     InputError
-        If an argument is out of range, or the boundary is not met in the window.
+        If an argument is out of range, or no boundary is found in the square.
 
     Examples
     --------
@@ -261,8 +262,8 @@ class _Cover:
             wide |= met[i : i + n, j : j + n]
         if not wide.any():
             raise InputError(
-                f"half_width must hold a boundary between bounded and divergent starts, got "
-                f"{plane.half_width:g} and only one fate; choose another window or mu"
+                f"half_width must include a boundary between bounded and divergent starts, got "
+                f"{plane.half_width:g} and only one fate; pass another half_width or mu"
             )
         rows, columns = np.nonzero(wide)
         return cls(corners[rows], corners[columns], side)
@@ -309,7 +310,7 @@ def _throw(
         if numbers.stop > _MAX_BATCHES:
             raise InputError(
                 f"finest must be a scale at which probes still meet the boundary, got octave {seed[1]}, "
-                f"where {_MAX_BATCHES} batches found too little; lower it, or n_events"
+                f"where {_MAX_BATCHES} batches found too few; lower it, or n_events"
             )
         found = dict(threads.map(lambda i: batch(np.random.default_rng((*seed, i))), numbers))
         counts += [found[i] for i in numbers]

@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lintrans.errors import settle
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels
+from lintrans.two_factor.defaults import MAX_PERIOD, N_STEPS, N_TRANSIENT
 from lintrans.two_factor.mu_sweep import MuSweep
-from lintrans.two_factor.regimes import MAX_PERIOD, N_STEPS, N_TRANSIENT, Counts
+from lintrans.two_factor.regimes import Counts
 
 FloatArray = NDArray[np.float64]
 TRANSVERSE = ("transverse", "transverse_error")

@@ -2,8 +2,8 @@
 
     a = sqrt(2 + mu) cos(t),   b = sqrt(2 - mu) sin(t),   t' = pi - 3 t,   r = mu (uv - 1) = 2 cos(2 t)
 
-for 0 < mu < 2. Starts inside stay bounded. The ellipse itself is chaotic, and repels what is beside it.
-Derived in theory/04_ellipse.py. Claims modes.ellipse and ellipse.tripling.
+for 0 < mu < 2. Starts inside stay bounded. Training on the ellipse itself is chaotic, and the ellipse repels
+its neighbourhood. Derived in theory/04_ellipse.py. Claims modes.ellipse and ellipse.tripling.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, finite_array, increasing, positive
-from lintrans.sweeps.grid import Arrays, Sweep, settle
+from lintrans.errors import InputError, finite_array, increasing, positive, settle
+from lintrans.sweeps.grid import Arrays, Sweep
 from lintrans.two_factor.kernels import BLOCK
 from lintrans.two_factor.normal_form import probe_start, to_modes
 

@@ -36,7 +36,7 @@ def to_modes(mu: ArrayLike, u: ArrayLike, v: ArrayLike) -> tuple[FloatArray, Flo
 
 
 def from_modes(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """State (u, v) of mode coordinates (a, b); the inverse of `to_modes`. NaN where both overflowed."""
+    """State (u, v) of mode coordinates (a, b); the inverse of `to_modes`. NaN if both overflowed."""
     root = np.sqrt(np.asarray(mu, dtype=np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
         return np.add(a, b) / root, np.subtract(a, b) / root
@@ -54,7 +54,7 @@ def residual(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
 def ellipse_level(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """Level Q of the invariant ellipse, 0 < mu < 2: negative inside, positive outside.
 
-    Q = a^2 / (2 + mu) + b^2 / (2 - mu) - 1 and Q' = (1 + mu r + r^2) Q, so neither side is ever left.
+    Q = a^2 / (2 + mu) + b^2 / (2 - mu) - 1 and Q' = (1 + mu r + r^2) Q, so training never changes sides.
     Claim modes.ellipse.
     """
     mu = np.asarray(mu, dtype=np.float64)
@@ -62,7 +62,7 @@ def ellipse_level(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
 
 
 def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
-    """Largest mu for which the start (u, v) lies in the closed ellipse: training stays bounded up to it.
+    """Largest mu for which the start (u, v) lies in the closed ellipse, so that training stays bounded.
 
     With S = u^2 + v^2 it is 8 / (S + sqrt(S^2 + 16 (1 - uv))), at most 2; beyond it almost every
     start diverges. It is 2 for a balanced start with u^2 <= 2, and at a minimum (uv = 1) it is 4 / S,
@@ -82,10 +82,10 @@ def critical_mu(u: ArrayLike, v: ArrayLike) -> FloatArray:
 
 
 def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bool_]:
-    """Whether training from (u, v) stays bounded under every schedule of step sizes up to ``max_mu``.
+    """Return True where training from (u, v) stays bounded under every schedule up to ``max_mu``.
 
     The start lies in the closed ellipse of ``max_mu``, which no step of size 0 <= mu_t <= max_mu leaves:
-    warm-up, decay, cycles, an adversary. All along |uv - 1| <= 2 / max_mu. The largest ``max_mu`` is
+    warm-up, decay, cycles, or an adversary. At every step |uv - 1| <= 2 / max_mu. The largest ``max_mu`` is
     `critical_mu`; one step above ``max_mu`` may leave the ellipse.
 
     Parameters
@@ -96,12 +96,10 @@ def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bo
         Largest effective step size of the schedule. In learning rates: reduce the prompt with the largest
         one, then pass the ``mu``, ``u`` and ``v`` of that normal form.
 
-    Notes
-    -----
-    For full batches, or mini-batches that share the minimum uv = 1, a step then being mu_t times the
-    curvature of the batch relative to the mean; with any other noise it is false. Exact arithmetic: rounding
-    errors grow along the ellipse itself, so leave a margin of some ulps. Claims schedules.certificate,
-    schedules.converse, schedules.sharp and schedules.batches.
+    Notes ----- This holds for full batches, and for mini-batches that share the minimum uv = 1, where a step
+    is mu_t times the curvature of the batch relative to the mean. With any other noise it is false. It
+    assumes exact arithmetic: rounding errors grow along the ellipse itself, so leave a margin of some ulps.
+    Claims schedules.certificate, schedules.converse, schedules.sharp and schedules.batches.
 
     Examples
     --------
@@ -115,8 +113,8 @@ def is_certified(u: ArrayLike, v: ArrayLike, max_mu: ArrayLike) -> NDArray[np.bo
 def certified_loss(max_mu: ArrayLike) -> FloatArray:
     """Largest loss, in units of y_q^2, of training that `is_certified` for ``max_mu``: 2 / max_mu^2.
 
-    Attained where the ellipse is widest, at |uv - 1| = 2 / max_mu. NaN outside (0, 2]: no certificate there.
-    At 2 itself for balanced weights only. Claims schedules.loss and schedules.slice.
+    Attained where the ellipse is widest, at |uv - 1| = 2 / max_mu. NaN outside (0, 2], where there is no
+    certificate. At 2 itself it holds for balanced weights only. Claims schedules.loss and schedules.slice.
 
     Examples
     --------
@@ -149,12 +147,12 @@ def along_factor(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
 
 
 def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
-    """Whether the orbit of (a, b) certainly converges to a minimum, with falling loss from here on.
+    """Return True where the orbit of (a, b) certainly converges to a minimum with falling loss from here on.
 
-    A sufficient condition. With s = a^2 + b^2 and rho = |r| one step is r' = r (1 - 2 s + r (r + mu)),
-    s' = s (1 + r^2) - 2 r (r + mu). Let gamma = (1 + |1 - 2 s|) / 2. As long as the factor of r stays
-    within gamma and s <= 1, s moves in all by at most delta = rho (3 rho + 2 mu) / (1 - gamma); and it
-    does stay, by induction, if |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1. Claims
+    A sufficient condition. With s = a^2 + b^2 and rho = |r| one step is r' = r (1 - 2 s + r (r + mu)), s' = s
+    (1 + r^2) - 2 r (r + mu). Let gamma = (1 + |1 - 2 s|) / 2. As long as the factor of r stays within gamma
+    and s <= 1, s moves in total by at most delta = rho (3 rho + 2 mu) / (1 - gamma); and it stays so, by
+    induction, if |1 - 2 s| + 2 delta + rho (rho + mu) <= gamma and s + delta <= 1. Claims
     convergence.sufficient and modes.residual_recursion.
 
     Examples
@@ -175,10 +173,9 @@ def converges(mu: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
 def probe_start(mu: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """The balanced start (u, v) that shows which regime mu is in: a^2 = 1 + mu / 2, b = 0.
 
-    On the slice the loss changes by the factor (z'/z)^2 with z'/z = z^2 + (mu - 2) z + 1 - 2 mu, which
-    has its vertex at this start: the loss rises from here as soon as it rises from any bounded balanced
-    start. At mu = 2 itself the probe sits on the (unstable) minimum. Claims slice.monotone and
-    slice.residual.
+    On the slice the loss changes by the factor (z'/z)^2 with z'/z = z^2 + (mu - 2) z + 1 - 2 mu, which has
+    its vertex at this start: the loss rises from here if it rises from any bounded balanced start. At mu = 2
+    itself the probe sits on the (unstable) minimum. Claims slice.monotone and slice.residual.
     """
     root = np.sqrt(1 / np.asarray(mu, dtype=np.float64) + 0.5)
     return root, root.copy()

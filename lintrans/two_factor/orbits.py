@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import count, finite, positive
+from lintrans.errors import count, finite, positive, settle
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, check_memory, compute, takes
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor.defaults import N_SAMPLES, N_TRANSIENT
 from lintrans.two_factor.mu_sweep import MuSweep
 from lintrans.two_factor.variants import Variant
 
@@ -83,7 +84,7 @@ class BifurcationDiagram(Result):
 
 
 def orbit(mu: float, u: float, v: float, *, n_steps: int, variant: Variant | None = None) -> Orbit:
-    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.Variant` of it.
+    """Iterate the map ``n_steps`` times from the start ``(u, v)``, or a `lintrans.two_factor.Variant` of it.
 
     Examples
     --------
@@ -120,8 +121,8 @@ class BifurcationSweep(MuSweep):
 
     result = BifurcationDiagram
 
-    n_transient: int = 4096
-    n_samples: int = 512
+    n_transient: int = N_TRANSIENT
+    n_samples: int = N_SAMPLES
     variant: Variant | None = None
 
     def __post_init__(self) -> None:

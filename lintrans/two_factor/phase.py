@@ -13,18 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, increasing, short
+from lintrans.errors import InputError, count, increasing, settle, short
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, compute, settle, takes
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
 from lintrans.sweeps.refinement import UNKNOWN, refine
 from lintrans.sweeps.results import Result, axis, categories, on
 from lintrans.two_factor import normal_form
 from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.defaults import MAX_PERIOD, N_STEPS, N_TRANSIENT
 from lintrans.two_factor.mu_sweep import MuSweep, mu_axis
 from lintrans.two_factor.regimes import (
-    MAX_PERIOD,
-    N_STEPS,
-    N_TRANSIENT,
     Counts,
     Evidence,
     Regime,

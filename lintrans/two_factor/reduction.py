@@ -1,7 +1,8 @@
 """From a prompt, a step size and weights to the normal form (mu, u, v), and back.
 
-The two-factor model predicts w <W, M> with M = (1/n) sum_i y_i x_i x_q^T, a matrix of rank one and norm
-h. Gradient descent moves w, and W along M only. With k = <W, M> / h and s = sqrt(|y_q| / h),
+The trained weights are P = diag(0, w) and K = diag(W, 0), the two-factor model. It predicts w <W, M> with M =
+(1/n) sum_i y_i x_i x_q^T, a matrix of rank one and norm h. Gradient descent moves w, and W only along M. With
+k = <W, M> / h and s = sqrt(|y_q| / h),
 
     u = w / s,   v = sign(y_q) k / s,   mu = eta h |y_q|
 
@@ -26,7 +27,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """The one direction in weight space that training on a prompt moves, and the units along it.
+    """The one direction of W in which training on a prompt moves, and the units along it.
 
     Claims reduction.direction and reduction.normal_form.
 
@@ -134,7 +135,7 @@ class NormalForm:
 
 
 def reduce(prompt: Prompt, *, step_size: float, value: float, key_query: ArrayLike) -> NormalForm:
-    """Reduce training of the two-factor model on ``prompt`` to its normal form.
+    """Reduce training of P = diag(0, w), K = diag(W, 0), the two-factor model, to its normal form.
 
     Without the 1/2 in the loss mu doubles. Claims reduction.normal_form and reduction.half.
 
@@ -179,7 +180,10 @@ def reduce(prompt: Prompt, *, step_size: float, value: float, key_query: ArrayLi
 
 
 def critical_step_sizes(prompt: Prompt) -> dict[str, float]:
-    """Learning rate at every landmark of mu, by name, in ascending order. Claim reduction.normal_form.
+    """Learning rate at every landmark of mu, by name, in ascending order.
+
+    It is for the two-factor model, in which P = diag(0, w) and K = diag(W, 0) are trained. Claim
+    reduction.normal_form.
 
     Raises
     ------
@@ -199,7 +203,7 @@ def critical_step_sizes(prompt: Prompt) -> dict[str, float]:
 def iterate_unnormalized(
     prompt: Prompt, *, step_size: float, value: float, key_query: ArrayLike, n_steps: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Iterate the pair (w, k) itself; works for a zero label and a zero context moment too.
+    """Iterate the pair (w, k) itself; this also works for a zero label or a zero context moment.
 
         w' = w - eta h k (h w k - y_q),   k' = k - eta h w (h w k - y_q)
 

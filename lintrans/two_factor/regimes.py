@@ -1,7 +1,7 @@
-"""How training ends: evidence from orbits, and the verdict drawn from it.
+"""How training ends: evidence measured on orbits, and the verdict based on it.
 
-The two are separate. `gather_evidence` iterates and measures; `classify` reads the measurements and can
-be run again on saved ones. A verdict that the evidence does not carry is UNRESOLVED, never a guess.
+The two are separate. `gather_evidence` iterates and measures; `classify` reads the measurements and can be
+run again on saved ones. If the evidence does not support a verdict, it is UNRESOLVED, never a guess.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from lintrans.errors import InputError, count, finite_array, positive
 from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Arrays, Grid, Progress, collect
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import MAX_PERIOD, N_STEPS, N_TRANSIENT
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-N_TRANSIENT = 4096
-N_STEPS = 12288
-MAX_PERIOD = 64
 PERIOD_TOL = 1e-8  # a return this close in r, over the whole tail, counts as periodic
 SEPARATION = 1e-4  # and no shorter lag may come this close: else a slow approach looks like doubling
 SIGMAS = 4.0  # standard errors by which an exponent must exceed 0 to count as chaos
@@ -31,7 +29,7 @@ MIN_GROWTH = 40.0  # and e^40 > 1/eps: growth that no departure from one unstabl
 
 
 class Regime(IntEnum):
-    """Where training ends; the number is the code stored in result files."""
+    """How training ends; the number is the code stored in result files."""
 
     UNRESOLVED = 0  #: the evidence does not decide; more steps, or a look at the evidence, may
     MONOTONE = 1  #: converges, the loss never rises
@@ -48,12 +46,12 @@ class Regime(IntEnum):
 
     @classmethod
     def from_label(cls, label: str) -> Regime:
-        """Regime of a name; InputError lists the names there are."""
+        """Regime with this name; an InputError lists the known names."""
         try:
             return cls[label.upper()]
         except KeyError:
             names = ", ".join(r.label for r in cls)
-            raise InputError(f"regime must be one of {names}; got {label!r}; choose one of these") from None
+            raise InputError(f"regime must be one of {names}; got {label!r}; pass one of these") from None
 
 
 def measured(text: str) -> Any:
@@ -69,7 +67,7 @@ class Evidence:
     ``transverse`` is the growth rate of the imbalance b, and ``along`` the rest of the Jacobian
     determinant. On and near the balanced slice these are the exponents along the slice and across it;
     at a minimum ``along`` is the exponent of the loss, ln|1 - 2 (a^2 + b^2)|, and ``transverse`` is 0,
-    the direction of the curve of minima. NaN after an escape; -inf where a factor was exactly 0. Claims
+    the direction of the curve of minima. NaN after an escape; -inf if a factor was exactly 0. Claims
     modes.along, transverse.factor and transverse.fixed_points.
     """
 
@@ -136,16 +134,17 @@ def gather_evidence(
     mu, u, v
         Effective step sizes (positive) and starts in normal form; they broadcast to one shape.
     n_transient
-        Steps before exponents are measured. Raise it near a bifurcation, where orbits settle slowly.
+        Number of steps before exponents are measured. Raise it near a bifurcation, where orbits settle
+        slowly.
     n_steps
-        Steps over which exponents are averaged; their errors fall like ``n_steps**-0.5``. Both counts
-        are rounded up to a multiple of 256.
+        Number of steps over which exponents are averaged; their errors fall like ``n_steps**-0.5``. Both
+        counts are rounded up to a multiple of 256.
     max_period
-        Longest period looked for.
+        Longest period to detect.
     n_threads
-        Threads to use, all cores by default. Results do not depend on it.
+        Number of threads, by default one per core. Results do not depend on it.
     progress
-        Called with (cells done, cells in all, counts by regime where verdicts are computed).
+        Called with (cells done, number of cells, counts by regime if verdicts are computed).
 
     Raises
     ------
@@ -219,7 +218,7 @@ class _Cells(Grid):
 
 
 def measure(mus: FloatArray, a: FloatArray, b: FloatArray, counts: Counts) -> Evidence:
-    """Evidence of orbits from the states (a, b) in modes, all vectors of one length, by this thread alone."""
+    """Evidence of orbits from the states (a, b) in modes, vectors of the same length, on this thread only."""
     search = counts.max_period, PERIOD_TOL, SEPARATION
     table = kernels.evidence(mus, a, b, counts.n_transient, counts.n_steps, *search)
     columns = dict(zip(kernels.EVIDENCE_FIELDS, np.ascontiguousarray(table.T), strict=True))
@@ -277,7 +276,7 @@ def count_regimes(codes: NDArray[np.uint8]) -> dict[str, int]:
 
 
 def shares(counts: dict[str, int]) -> list[tuple[str, ...]]:
-    """Return rows of a table: what was counted, how many cells, and their share of all."""
+    """Return rows of a table: name, number of cells, and their share."""
     n = sum(counts.values())
     return [(label, f"{k} cells", f"{k / n:.1%}") for label, k in counts.items()]
 

@@ -1,7 +1,7 @@
-"""Exponents of one orbit over windows of time: their means with errors, the spectrum, how they scatter.
+"""Exponents of one orbit over time windows: their means with errors, the spectrum, and their spread.
 
-By direction: along the loss and transverse to the slice, as in `lintrans.two_factor.Evidence`; and whatever
-the direction, the two of the Lyapunov spectrum, from the growth of a tangent vector and the determinant.
+They are given by direction, along the loss and transverse to the slice, as in `lintrans.two_factor.Evidence`,
+and as the two exponents of the Lyapunov spectrum, from the growth of a tangent vector and the determinant.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ from lintrans.errors import count, finite, positive
 from lintrans.sweeps.grid import check_memory
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import N_TRANSIENT, N_WINDOW, N_WINDOWS
 
 FloatArray = NDArray[np.float64]
 
-N_TRANSIENT = 4096
-N_WINDOW = 64
-N_WINDOWS = 2048
 N_BATCHES = 16
 
 
 class Exponent(NamedTuple):
-    """A mean over all windows, nats per step.
+    """A mean over all windows, in nats per step.
 
     Attributes
     ----------
     value : float
-        -inf if a factor was exactly 0: the orbit met a critical point. NaN if the orbit escaped.
+        -inf if a factor was exactly 0, i.e. the orbit met a critical point; NaN if the orbit escaped.
     standard_error : float
         From the means of 16 consecutive batches of windows; NaN where the value is not finite.
     """
@@ -58,7 +56,7 @@ class ExponentWindows(Result):
     smallest: FloatArray = on("window", text="of an area by the map, less that, nats per step")
 
     def check(self) -> None:
-        """Refuse a mu that is no step size."""
+        """Refuse a mu that is not a step size."""
         positive("mu", self.settings.get("mu"))
 
     @property
@@ -84,19 +82,20 @@ def orbit_exponents(
     n_window: int = N_WINDOW,
     n_windows: int = N_WINDOWS,
 ) -> ExponentWindows:
-    """Measure the exponents of the orbit of one start over consecutive windows of time.
+    """Measure the exponents of the orbit of one start over consecutive time windows.
 
     Parameters
     ----------
     mu, u, v
         Effective step size and start in normal form.
     n_transient
-        Steps before the first window; one window more is left out, in which the tangent finds its direction.
+        Number of steps before the first window. One more window is left out, in which the tangent finds its
+        direction.
     n_window
-        Steps of a window, rounded up to a multiple of 16. Finite-time exponents over it scatter like its
-        inverse root, or faster where they telescope (at mu = 2 like its inverse).
+        Number of steps of a window, rounded up to a multiple of 16. The spread of finite-time exponents falls
+        like its inverse root, or faster if they telescope (at mu = 2 like its inverse).
     n_windows
-        Windows, at least 16.
+        Number of windows, at least 16.
 
     Raises
     ------

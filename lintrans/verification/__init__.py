@@ -1,4 +1,4 @@
-"""Maps against training: gradient descent of the transformer beside the map, step by step."""
+"""Maps compared with training: gradient descent of the transformer next to the map, step by step."""
 
 from __future__ import annotations
 

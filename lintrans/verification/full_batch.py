@@ -1,11 +1,11 @@
-"""The reduction against training: full gradient descent of the transformer beside the map.
+"""The reduction compared with training: full gradient descent of the transformer next to the map.
 
-Three comparisons, from strictest to loosest. At *every step*, the trained weights are projected, the
-map steps once and the result is put back into weights: this commutes with training to rounding, in
-every regime. *Whole orbits* agree until rounding has grown to the tolerance: for good where training
-converges or is periodic, about ln(tol / eps) / exponent steps in chaos. The *regime* is judged on both
-sides by the same rules, the trained side from predictions and tangent growth of the transformer alone.
-Claim reduction.normal_form.
+Three comparisons, from strictest to loosest. At *every step*, the trained weights are projected, the map
+steps once, and the result is converted back to weights: this commutes with training up to rounding, in every
+regime. *Whole orbits* agree until rounding has grown to the tolerance: forever if training converges or is
+periodic, for about ln(tol / eps) / exponent steps in chaos. The *regime* is judged on both sides by the same
+rules; the trained side uses only predictions and the tangent growth of the transformer. Claim
+reduction.normal_form.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from lintrans.errors import count, positive
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps.results import Result, axis, on
 from lintrans.two_factor import kernels, normal_form
+from lintrans.two_factor.defaults import MAX_PERIOD
 from lintrans.two_factor.reduction import NormalForm, reduce
-from lintrans.two_factor.regimes import MAX_PERIOD, PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
+from lintrans.two_factor.regimes import PERIOD_TOL, SEPARATION, Evidence, Regime, Verdict, regime
 
 FloatArray = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)
@@ -55,7 +56,7 @@ class Verification(Result):
     uv_predicted: FloatArray = on("step", text="prediction of the map iterated from the start")
 
     def check(self) -> None:
-        """Refuse settings, read from a file, that no verification has."""
+        """Refuse settings from a file that no verification can have."""
         for name in ("mu", "tol"):
             positive(name, self.settings.get(name))
         exponent = self.settings.get("exponent")
@@ -79,7 +80,7 @@ class Verification(Result):
 
     @property
     def agrees(self) -> bool:
-        """Whether every step commutes within ``ROUNDING`` and the two verdicts do not contradict."""
+        """True if every step commutes within ``ROUNDING`` and the regimes do not contradict each other."""
         verdicts = {self.regime_predicted, self.regime_trained} - {Regime.UNRESOLVED.label}
         return self.max_commutation_error <= ROUNDING and len(verdicts) <= 1
 
@@ -93,9 +94,9 @@ class Verification(Result):
     def predicted_horizon(self) -> float:
         """Steps after which rounding errors have grown to the tolerance; inf if they never do.
 
-        In chaos ln(tol / eps) / exponent. Elsewhere the first step up to which perturbations have grown
-        as much from some earlier step: an orbit may be chaotic for a while and settle on a cycle in
-        another phase than its neighbour.
+        In chaos this is ln(tol / eps) / exponent. Otherwise it is the first step up to which perturbations
+        have grown that much from some earlier step: an orbit may be chaotic for a while and settle on a cycle
+        in another phase than its neighbour.
         """
         needed = math.log(self.settings["tol"] / EPSILON)
         if self.settings["exponent"] is not None:
@@ -113,7 +114,7 @@ def verify(
     n_steps: int = 4096,
     tol: float = 1e-6,
 ) -> Verification:
-    """Train the transformer by full gradient descent and hold the reduction against it, step by step.
+    """Train the transformer by full gradient descent and compare the reduction with it, step by step.
 
     In exact arithmetic every step would agree. Claims reduction.normal_form and modes.step.
 
@@ -122,10 +123,10 @@ def verify(
     prompt, step_size, value, key_query
         As in `reduce`.
     n_steps
-        Steps of full training. The trained regime is judged on the second half: near a bifurcation it
-        takes more. Training stops early where it overflows.
+        Number of steps of full training. The trained regime is judged on the second half; raise it near a
+        bifurcation. Training stops early if it overflows.
     tol
-        Relative distance up to which whole orbits count as agreeing. It decides the horizon only.
+        Relative distance up to which whole orbits count as equal. It affects only the horizons.
 
     Raises
     ------

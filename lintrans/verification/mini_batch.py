@@ -1,9 +1,9 @@
-"""The random map against training: mini-batch gradient descent of the transformer beside it, batch by batch.
+"""The random map compared with training: mini-batch descent of the transformer, batch by batch.
 
-At every step the trained weights are projected, the map steps once by the same batch and the result is
-compared with the weights after it: on a shared mode this commutes to rounding. Prompts that only nearly
-share a mode are projected onto one (`lintrans.minibatch.population.Population.from_prompts`): then the
-error, and the part of W that has moved beside the mode, tell what the projection leaves out. Claim
+At every step the trained weights are projected, the map steps once with the same batch, and the result is
+compared with the weights after the step: on a shared mode this commutes up to rounding. Prompts that only
+nearly share a mode are projected onto one (`lintrans.minibatch.population.Population.from_prompts`). Then the
+error, and the part of W that has moved outside the mode, show what the projection leaves out. Claim
 minibatch.reduction.
 """
 
@@ -61,7 +61,7 @@ class BatchVerification(Result):
         return {"schedule": None} | settings
 
     def check(self) -> None:
-        """Refuse a mu that is no step size."""
+        """Refuse a mu that is not a step size."""
         positive("mu", self.settings.get("mu"))
 
     @property
@@ -85,7 +85,7 @@ class BatchVerification(Result):
 
     @property
     def agrees(self) -> bool:
-        """Whether every step commutes within ``ROUNDING``."""
+        """True if every step commutes within ``ROUNDING``."""
         return self.max_commutation_error <= ROUNDING
 
 
@@ -98,7 +98,7 @@ def verify_batches(
     batches: Batches,
     trajectory: int = 0,
 ) -> BatchVerification:
-    """Train the transformer on the batches that the random map draws, and hold the two against each other.
+    """Train the transformer on the batches that the random map draws, and compare the two.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def verify_batches(
     value, key_query
         Initial weights w and W.
     batches, trajectory
-        As in `lintrans.minibatch.sampling.draw_batches`. Training stops early where it overflows.
+        As in `lintrans.minibatch.sampling.draw_batches`. Training stops early if it overflows.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def _verify(
 
 
 def _project(population: Population, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Projected states (u, v), and the part of the way of W that lies beside the mode."""
+    """Projected states (u, v), and the part of the way of W that lies outside the mode."""
     assert population.direction is not None  # it was made of prompts
     d = len(population.direction)
     sign = math.copysign(1.0, population.mean_product)
@@ -212,14 +212,14 @@ def _distance(
 
 @dataclass(frozen=True)
 class TrainedRisk:
-    """What trainings of the transformer did, on the batches of the first trajectories of the random map.
+    """Outcome of trainings of the transformer on the batches of the first trajectories of the random map.
 
     Attributes
     ----------
     left, diverged : Proportion
         Of the trainings, by their projected weights.
     n_alike : int
-        Trainings that left and diverged at the very steps at which they should: those of the trajectory of
+        Number of trainings that left and diverged at exactly the predicted steps: those of the trajectory of
         the map or, for prompts that share no mode, of the compiled training.
     max_commutation_error : float
         Over all steps of all trainings.
@@ -241,16 +241,18 @@ def trained_risk(
     n_trainings: int = 100,
     progress: Progress | None = None,
 ) -> TrainedRisk:
-    """Train the transformer many times and count what happens, beside what is predicted for the same batches.
+    """Train the transformer many times, count the events, and compare with the prediction for the same
+    batches.
 
-    Training is by the definition of attention; `lintrans.minibatch.trainings.trained_escapes` is compiled.
+    Training follows the definition of attention; `lintrans.minibatch.trainings.trained_escapes` is the
+    compiled counterpart.
 
     Parameters
     ----------
     n_trainings
-        Trainings; number i sees the batches of trajectory i.
+        Number of trainings; training i sees the batches of trajectory i.
     progress
-        Called with trainings done, in all, and what was found.
+        Called with the trainings done, their total number, and counts of what was found.
     prompts, step_size, value, key_query, batches
         As in `verify_batches`.
 

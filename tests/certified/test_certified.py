@@ -16,9 +16,12 @@ import sympy as sp
 from commands import check_refusal
 
 import lintrans as lt
-from lintrans.certified import balls, cycles, renormalization
+from lintrans.certified import balls, certified_landmarks, cycles, renormalization
+from lintrans.errors import MissingExtraError
 from lintrans.symbolic import landmarks as derived
 from lintrans.symbolic.symbols import x
+
+pytestmark = pytest.mark.xdist_group("certified")
 
 flint = pytest.importorskip("flint")
 arb, fmpz_poly = flint.arb, flint.fmpz_poly
@@ -29,7 +32,7 @@ EVENTS = ("saddle_node", "superstable", "doubling")
 
 @pytest.fixture(scope="module")
 def marks():
-    return lt.certified_landmarks(30, max_period=MAX_PERIOD)
+    return certified_landmarks(30, max_period=MAX_PERIOD)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +162,7 @@ def test_polynomials_are_those_of_the_derivation(period, multiplier):
 
 
 def doubled(period):
-    named = lt.certified_landmarks(15, max_period=period // 2)
+    named = certified_landmarks(15, max_period=period // 2)
     return [mark.mu for name, mark in named.items() if name.startswith(f"doubling_{period // 2}_")]
 
 
@@ -303,7 +306,7 @@ def test_decimals_refuse_what_is_not_known():
 
 def test_command_prints_what_the_library_proves(answer, run):
     got = answer("landmarks", "--digits", "20", "--max-period", "2")
-    expected = lt.certified_landmarks(20, max_period=2)
+    expected = certified_landmarks(20, max_period=2)
     assert list(got) == list(expected)
     assert got["doubling_2_symmetric_1"]["minimal_polynomial"] == [2, 8, -1, -18, -36]
     for name, mark in expected.items():
@@ -335,8 +338,8 @@ def test_without_the_extra_there_is_one_line_with_the_remedy(run, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "flint" else found(name, *a)
     )
-    with pytest.raises(lt.MissingExtraError, match=r"pip install 'lintrans\[certify\]'"):
-        lt.certified_landmarks()
+    with pytest.raises(MissingExtraError, match=r"pip install 'lintrans\[certify\]'"):
+        certified_landmarks()
     code, out, err = run("landmarks", "--digits", "30")
     assert (code, out) == (1, "") and err.count("\n") == 1 and "lintrans[certify]" in err
     assert run("landmarks")[0] == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
+import typer
 from commands import BATCHES, TABLE
 
 import lintrans as lt
+from lintrans.cli.app import app
 from lintrans.minibatch import (
     Batches,
     Population,
@@ -85,10 +89,10 @@ LEAKY = [word for word in TABLE if word not in ("--features", "bmi")] + ["--stan
 
 def test_where_prompts_leak_trainings_answer(run, folder):
     code, out, _ = run("minibatch", *LEAKY, *MAP)
-    assert code == 0 and "beside the mode: risks are measured on trainings" in out
+    assert code == 0 and "outside the mode: risks are measured on trainings" in out
     assert "by the mode alone" in out
     code, out, _ = run("minibatch", *LEAKY, *MAP, "--by-mode", "--force")
-    assert code == 0 and "beside the mode: rates come out too large" in out
+    assert code == 0 and "outside the mode: the learning rates are too large" in out
     assert "by the mode alone" not in out
 
 
@@ -132,6 +136,18 @@ def test_escapes_of_prompts_that_leak_are_trained(answer, folder):
     assert found["answered_by"] == "trainings" and lt.load(folder / "escapes.h5").trained
     assert answer("escapes", *words, "--by-mode", "--force")["answered_by"] == "mode"
     assert lt.load(folder / "escapes.h5").by_mode
+
+
+def test_defaults_are_those_of_what_is_called():
+    commands = typer.main.get_command(app).commands
+    options = {name: {p.name: p.default for p in commands[name].params} for name in ("minibatch", "escapes")}
+    batches, escapes = (inspect.signature(kind).parameters for kind in (Batches, EscapeSweep))
+    for given in options.values():
+        same = {name: given[name] for name in ("sampling", "n_steps")}
+        assert same == {name: batches[name].default for name in same}
+        assert given["batch_seed"] == batches["seed"].default
+    assert options["escapes"]["n_trajectories"] == escapes["n_trajectories"].default
+    assert options["minibatch"]["event"] == inspect.signature(trained_batch_size).parameters["event"].default
 
 
 def test_a_warm_up_is_taken_from_ramps(answer, folder):

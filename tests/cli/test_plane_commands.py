@@ -10,6 +10,7 @@ from commands import check_refusal
 
 import lintrans as lt
 from lintrans.cli import main
+from lintrans.two_factor import boundary_dimension, find_cycles
 
 
 @pytest.fixture
@@ -32,17 +33,17 @@ def test_cycles_are_a_list_with_points_multipliers_and_stability(answer):
         (u, v), (next_u, next_v) = cycle["points"]
         assert u == v and next_u == next_v
         assert u - 1.1 * v * (u * v - 1) == pytest.approx(next_u, abs=1e-14)
-    found = lt.find_cycles(1.1, 2)
+    found = find_cycles(1.1, 2)
     assert [cycle["points"] for cycle in listed] == [cycle.points.tolist() for cycle in found]
 
 
 def test_cycles_say_whether_their_numbers_are_those_of_theory(capsys):
     assert main(["cycles", "--mu", "2", "--period", "5"]) == 0
     out = capsys.readouterr().out
-    assert "numbers on the slice: as theory asks for" in out and "NOT" not in out
+    assert "counts on the slice: equal to the theory" in out and "NOT" not in out
     assert main(["cycles", "--mu", "1.5", "--period", "5"]) == 0
     out = capsys.readouterr().out
-    assert "numbers on the ellipse: as theory asks for" in out and "on the slice" not in out
+    assert "counts on the ellipse: equal to the theory" in out and "on the slice" not in out
 
 
 def test_cycles_at_the_learning_rate_of_a_prompt(answer):
@@ -81,7 +82,7 @@ def test_dimension_and_its_error(answer):
     found = answer("dimension", "--finest", "9", "--n-events", "1000")
     assert {"dimension", "standard_error", "uncertainty_exponent", "scale", "local_dimensions"} <= set(found)
     assert found["mu"] == 0.5
-    same = lt.boundary_dimension(finest=9, n_events=1000)
+    same = boundary_dimension(finest=9, n_events=1000)
     assert (found["dimension"], found["standard_error"]) == (same.dimension, same.standard_error)
     smooth = answer("dimension", "--mu", "0.5", "--finest", "9", "--n-events", "1000")
     assert abs(smooth["dimension"] - 1) < 5 * smooth["standard_error"]

@@ -140,7 +140,7 @@ def test_one_of_mu_and_step_size_is_needed(refused, command):
 
 
 BAD_RANGES = {
-    "2:1:5": ["run upwards", "2:1:5", "1:2:5"],
+    "2:1:5": ["increasing", "2:1:5", "1:2:5"],
     "1:1:5": ["different ends", "1 for one value"],
     "1:2:0": ["count", "got 0"],
     "1:2:1": ["count", "got 1"],
@@ -245,7 +245,7 @@ def test_unknown_words_are_refused(refused, command):
 def test_unknown_commands_and_missing_words_are_refused(refused):
     refused("nonsense", needles=["'nonsense'", "see lintrans --help"])
     refused("--nonsense", needles=["--nonsense", "see lintrans --help"])
-    refused("show", needles=["file", "see lintrans show --help"])
+    refused("show", needles=["FILE", "see lintrans show --help"])
     refused("reduce", *DATA, "--mu", needles=["--mu", "--help"])
     refused("landmarks", "more", needles=["more"])
 

@@ -9,7 +9,9 @@ import pytest
 from problems import LONGLEY, random_prompt
 
 import lintrans as lt
+from lintrans.attention import FullWeights
 from lintrans.attention.transformer import Problem
+from lintrans.errors import NoNormalFormError
 from lintrans.many_modes.map import ManyModes
 
 EPS = np.finfo(np.float64).eps
@@ -39,7 +41,7 @@ def start(prompt, scale=0.3, seed=3):
     many = ManyModes.of(prompt)
     unit = np.sqrt(abs(prompt.query_label) / max(many.curvatures, default=1.0))
     rng = np.random.default_rng(seed)
-    return lt.FullWeights(*(scale * unit * rng.normal(size=(2, prompt.d + 1, prompt.d + 1))))
+    return FullWeights(*(scale * unit * rng.normal(size=(2, prompt.d + 1, prompt.d + 1))))
 
 
 def commutation_errors(many, run, step=None):
@@ -213,7 +215,7 @@ def test_sharpness_is_the_largest_hessian_eigenvalue_of_all_weights(name):
     (s, *_), (d, *_) = minima(many, 3)
     weights = start(prompt)
     P, K = many.weights(s, d, *many.frozen_part(weights.P, weights.K))
-    theta = lt.FullWeights(P, K).to_vector()
+    theta = FullWeights(P, K).to_vector()
     problem = Problem(prompt, weights)
     h = 1e-100  # complex step: exact to rounding
     hessian = [problem.evaluate(theta + 1j * h * unit)[1].imag / h for unit in np.eye(theta.size)]
@@ -242,7 +244,7 @@ def test_training_near_the_flattest_minimum_turns_at_the_derived_step_size(name,
     s, d = many.flattest_minimum()
     noise = 1e-4 * np.abs(s + d).max() * np.random.default_rng(2).normal(size=(2, many.n_modes))
     zero = np.zeros((prompt.d + 1, prompt.d + 1))
-    weights = lt.FullWeights(*many.weights(s + noise[0], d + noise[1], zero, zero))
+    weights = FullWeights(*many.weights(s + noise[0], d + noise[1], zero, zero))
     ends = {}
     for factor in (0.99, 1.01):  # multipliers -0.98 and -1.02: a factor 1e-9 and 1e8 in 1000 steps
         step_size = factor * many.largest_stable_step_size
@@ -281,7 +283,7 @@ def test_zero_label_has_its_minima_and_no_normal_form():
     assert many.smallest_sharpness == 0
     assert many.largest_stable_step_size == np.inf
     assert many.sharpness(*many.flattest_minimum()) == 0
-    with pytest.raises(lt.NoNormalFormError, match=r"got modes \[0\] and y_q = 0"):
+    with pytest.raises(NoNormalFormError, match=r"got modes \[0\] and y_q = 0"):
         many.normal_form([1.0, 0.0], [0.0, 0.0], step_size=0.1)
 
 

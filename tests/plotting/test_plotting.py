@@ -16,6 +16,7 @@ from lintrans import registry
 from lintrans.plotting import diagrams, plot, save_figure
 from lintrans.plotting.mu_axis import COLORS
 from lintrans.sweeps.results import Result
+from lintrans.two_factor import Variant
 from lintrans.two_factor.balanced_slice import landmarks
 from lintrans.two_factor.regimes import Regime
 
@@ -48,7 +49,7 @@ MAKERS = {
     "lyapunov": lambda: lt.lyapunov_exponents(MU, **SMALL),
     "lyapunov on a prompt": lambda: lt.lyapunov_exponents(MU, **SMALL, **ON_PROMPT),
     "basin": lambda: lt.basin_map(0.9, u=WINDOW, v=WINDOW),
-    "basin of a variant": lambda: lt.basin_map(0.5, u=WINDOW, v=WINDOW, variant=lt.Variant(0.4)),
+    "basin of a variant": lambda: lt.basin_map(0.5, u=WINDOW, v=WINDOW, variant=Variant(0.4)),
     "basin in modes": lambda: lt.basin_map(1.3, a=WINDOW, b=WINDOW),
     "basin beyond crisis": lambda: lt.basin_map(1.8, u=WINDOW, v=WINDOW),
     **OF_THE_PLANE,

@@ -9,8 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import lintrans as lt
+from lintrans.attention import FullWeights
 from lintrans.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -41,12 +44,12 @@ def test_readme_shows_what_the_demo_prints(capsys, monkeypatch):
     shown = blocks("console")[0].splitlines()
     assert shown[0] == "$ make demo"
     answer = demo_answer(capsys, monkeypatch).splitlines()
-    assert len(answer) == 10
-    assert shown[1:11] == answer
+    assert len(answer) == 11
+    assert shown[1:12] == answer
 
 
 def test_that_comparison_notices_another_number(capsys, monkeypatch):
-    assert demo_answer(capsys, monkeypatch, "7.1e-5").splitlines() != blocks("console")[0].splitlines()[1:11]
+    assert demo_answer(capsys, monkeypatch, "7.1e-5").splitlines() != blocks("console")[0].splitlines()[1:12]
 
 
 def test_library_example_prints_what_is_shown(capsys):
@@ -63,6 +66,29 @@ def test_the_example_of_getting_started_runs(capsys, monkeypatch, tmp_path):
     assert regime.split()[1] == "chaotic"
     assert certified == "True"
     assert Path("diagram.h5").exists()
+
+
+def trained_fully(step_size, n_steps=20_000):
+    """Train all of P and K from the README's start; the relative residuals of the last 100 steps."""
+    prompt = lt.Prompt.from_csv(
+        lt.example_data(),
+        target="progression",
+        context=slice(0, 64),
+        query=64,
+        standardize=True,
+        center=True,
+    )
+    drawn = lt.initial_weights(prompt.d, value=0.1, scale=0.1, seed=0)
+    weights = FullWeights(*drawn.matrices(drawn.to_vector(), prompt.d))
+    run = lt.train(prompt, weights, step_size=step_size, n_steps=n_steps)
+    return np.abs(run.predictions[-100:] / prompt.query_label - 1)
+
+
+def test_full_weights_break_where_the_readme_says():
+    assert "breaks at about 1.1e-6, not at 7.4e-5" in " ".join(README.split())
+    assert "between 1.0963e-6 and 1.0965e-6" in (ROOT / "docs/conventions.md").read_text()
+    assert trained_fully(1.09e-6).max() < 1e-10  # residuals fall by |1 - eta sharpness| = 0.988 a step
+    assert trained_fully(1.10e-6).min() > 0.05  # a cycle of period 2
 
 
 def test_library_example_is_about_ten_lines_and_the_readme_at_most_a_hundred():
@@ -86,7 +112,7 @@ def source_of(page, target):
     return ROOT / "docs/generated.py" if name in {"claims.md", "commands.md"} else ROOT / folder / name
 
 
-def test_house_is_drawn_as_it_is():
+def test_layers_are_drawn_as_they_are():
     drawn = subprocess.run([sys.executable, "docs/draw_layers.py", "--check"], cwd=ROOT, check=False)
     assert drawn.returncode == 0
 

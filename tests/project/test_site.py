@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import lintrans as lt
+from lintrans import registry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
 EXPERIMENTS = [page.parent.name for page in (ROOT / "experiments").glob("*/README.md")]
 CHAPTERS = [page.stem for page in (ROOT / "theory").glob("[0-9]*.py")]
@@ -36,17 +39,71 @@ def test_a_forgotten_page_is_noticed():
     assert unlisted(PAGES | {"forgotten": ""}) == {"forgotten"}
 
 
+def test_the_page_of_commands_shows_every_help(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    generated = import_module("generated")
+    monkeypatch.setattr(generated, "_help", lambda *command: f"help of {' '.join(command)}")
+    page = generated.commands()
+    assert [name for group in registry.groups() for name in group.commands] == re.findall(
+        r"## lintrans (\S+)\n\n```text\nhelp of \1\n", page
+    )
+
+
+FOLDERS = sorted(path.parent.name for path in (ROOT / "lintrans").glob("*/__init__.pyi"))
+
+
+def documented(api):
+    """Full names that the reference documents."""
+    found, module = set(), ""
+    for directive, name in re.findall(
+        r"\.\. (currentmodule|auto(?:class|function|exception)):: ([\w.]+)", api
+    ):
+        if directive == "currentmodule":
+            module = name
+        else:
+            found.add(f"{module}.{name}")
+    return found
+
+
 def undocumented(api):
-    documented = re.findall(r"\.\. auto(?:class|function|exception):: (\w+)", api)
-    return {name for name in lt.__all__ if not name.startswith("_")} - set(documented)
+    """Public names, of the top and of every folder, that it leaves out; those of the top count once."""
+    names = {f"lintrans.{name}" for name in lt.__all__}
+    for folder in FOLDERS:
+        listed = import_module(f"lintrans.{folder}").__all__
+        names |= {f"lintrans.{folder}.{name}" for name in listed if name not in lt.__all__}
+    return names - documented(api)
 
 
 def test_every_public_name_is_in_the_reference():
+    assert len(FOLDERS) >= 7
     assert not undocumented(PAGES["api"])
 
 
 def test_a_name_left_out_of_the_reference_is_noticed():
-    assert undocumented(PAGES["api"].replace(".. autofunction:: verify\n", "")) == {"verify"}
+    for name, folder in (("verify", ""), ("Variant", "two_factor.")):
+        lacking = PAGES["api"].replace(f":: {name}\n", ":: nothing\n", 1)
+        assert undocumented(lacking) == {f"lintrans.{folder}{name}"}
+
+
+TOP = {
+    *("Prompt", "example_data", "initial_weights", "reduce", "critical_step_sizes", "landmarks", "ellipse"),
+    *("regime", "orbit", "phase_diagram", "bifurcation_diagram", "lyapunov_exponents", "basin_map", "train"),
+    *("verify", "load", "save", "run_to_file", "resume", "InputError"),
+}
+
+
+def test_twenty_names_stand_at_the_top():
+    assert len(TOP) == 20 and set(lt.__all__) == TOP
+    assert all(getattr(lt, name) is not None for name in lt.__all__)
+
+
+def test_the_changelog_leads_from_every_old_place_to_one_that_is_there():
+    moved = re.findall(r"^\| `(?:lt|lintrans)\.([\w.]+)`.* \| `lintrans\.([\w.]+)`", CHANGELOG, re.MULTILINE)
+    assert len(moved) > 70
+    for _old, new in moved:
+        folder, _, name = new.rpartition(".")
+        module = import_module(f"lintrans.{folder}" if folder else "lintrans")
+        assert hasattr(module, name) or import_module(f"lintrans.{new}"), new
 
 
 def test_every_reference_is_cited_and_every_citation_has_one():

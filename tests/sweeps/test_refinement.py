@@ -14,7 +14,7 @@ from lintrans.errors import InputError
 from lintrans.sweeps import grid as sweeps
 from lintrans.sweeps import store
 from lintrans.sweeps.refinement import UNKNOWN, refine
-from lintrans.two_factor import normal_form, phase
+from lintrans.two_factor import critical_mu, normal_form, phase
 from lintrans.two_factor.phase import PhaseSweep, Source
 from lintrans.two_factor.regimes import Regime
 
@@ -140,7 +140,7 @@ def test_a_refined_line():
     assert (found.source == Source.COMPUTED).mean() < 0.05
     exact = {e["closed_form"]: e["mu"] for e in found.boundaries() if e["closed_form"]}
     marks = lt.landmarks()
-    assert exact["stable"] == 1.0 and exact["critical_mu"] == float(lt.critical_mu(1.2, 0.3))
+    assert exact["stable"] == 1.0 and exact["critical_mu"] == float(critical_mu(1.2, 0.3))
     assert exact.get("accumulation", marks["accumulation"].mu) == marks["accumulation"].mu
     assert "monotone" not in exact  # known for the probe start only
     ends = [e["mu"] for e in full.boundaries() if e["to"] == "divergent"]

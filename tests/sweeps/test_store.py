@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version
 
 import h5py
 import numpy as np
@@ -21,6 +22,7 @@ from lintrans import registry
 from lintrans.sweeps import store
 from lintrans.sweeps.results import Result
 from lintrans.sweeps.store import FORMAT_NUMBER, check_output, load, replacing, save
+from lintrans.two_factor import Variant
 
 MU = np.linspace(0.5, 2.1, 9)
 SMALL = {"n_transient": 128, "n_steps": 128}
@@ -45,7 +47,7 @@ MAKERS = {
     "lyapunov along alone": lambda: lt.lyapunov_exponents(MU, **SMALL, transverse=False),
     "basin": lambda: lt.basin_map(0.9, u=[-2.0, 0.5, 1.2], v=[-1.0, 0.4]),
     "basin of a variant": lambda: lt.basin_map(
-        0.5, u=[-2.0, 0.5], v=[-1.0, 0.4], variant=lt.Variant(0.4, 0.1, (0.5, 1.0))
+        0.5, u=[-2.0, 0.5], v=[-1.0, 0.4], variant=Variant(0.4, 0.1, (0.5, 1.0))
     ),
     "basin in modes": lambda: lt.basin_map(1.3, a=[0.0, 0.5], b=[0.1, 3.0]),
     **OF_THE_PLANE,
@@ -103,7 +105,7 @@ def test_round_trip(name, tmp_path):
     result = made(name)
     got = load(save(result, tmp_path / "x.h5"))
     assert type(got) is type(result) and differences(got, result) == []
-    assert got.versions["lintrans"] == "0.1.0"
+    assert got.versions["lintrans"] == version("lintrans")
 
 
 def test_every_kind_is_among_them():

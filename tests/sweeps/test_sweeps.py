@@ -22,10 +22,7 @@ from lintrans.sweeps import grid as sweeps
 from lintrans.sweeps import journal, store
 from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.journal import Journal, journal_path
-from lintrans.two_factor import normal_form
-from lintrans.two_factor.exponents import LyapunovSweep
-from lintrans.two_factor.orbits import BifurcationSweep
-from lintrans.two_factor.phase import PhaseSweep
+from lintrans.two_factor import BasinSweep, BifurcationSweep, LyapunovSweep, PhaseSweep, normal_form
 
 COUNTS = {"n_transient": 256, "n_steps": 256}
 START = (  # shells may have turned Ctrl-C off
@@ -260,6 +257,7 @@ def test_a_full_disk_loses_nothing(tmp_path, tiny_tiles):
     assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize(("how", "n_kills"), [("SIGKILL", 30), ("SIGTERM", 5), ("SIGINT", 5)])
 def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch, how, n_kills):
     """Killed again and again, once some more bytes are written; each time the sweep goes on where it was."""
@@ -289,10 +287,10 @@ def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("function", "sweep", "arguments", "option"),
     [
-        (lt.phase_diagram, lt.PhaseSweep, [[0.3, 0.5]], {"max_period": 16}),
-        (lt.lyapunov_exponents, lt.LyapunovSweep, [[0.3, 0.5]], {"n_steps": 512}),
-        (lt.bifurcation_diagram, lt.BifurcationSweep, [[0.3, 0.5]], {"n_samples": 5}),
-        (lt.basin_map, lt.BasinSweep, [0.9], {"u": [0.1], "v": [0.2], "n_steps": 77}),
+        (lt.phase_diagram, PhaseSweep, [[0.3, 0.5]], {"max_period": 16}),
+        (lt.lyapunov_exponents, LyapunovSweep, [[0.3, 0.5]], {"n_steps": 512}),
+        (lt.bifurcation_diagram, BifurcationSweep, [[0.3, 0.5]], {"n_samples": 5}),
+        (lt.basin_map, BasinSweep, [0.9], {"u": [0.1], "v": [0.2], "n_steps": 77}),
     ],
 )
 def test_a_function_shows_and_takes_the_arguments_of_its_sweep(function, sweep, arguments, option):

@@ -12,7 +12,7 @@ from lintrans.cli import main
 from lintrans.errors import InputError
 from lintrans.sweeps import grid as sweeps
 from lintrans.sweeps import store
-from lintrans.two_factor import basins, kernels, normal_form
+from lintrans.two_factor import BasinSweep, basins, kernels, normal_form
 from lintrans.two_factor.regimes import Regime, classify, gather_evidence
 
 AXIS = np.arange(-48, 49) / 16  # -3 to 3, and exactly symmetric
@@ -133,7 +133,7 @@ def test_minima_and_the_saddle_are_not_taken_for_the_attractor():
 
 def test_a_map_goes_to_a_file_and_back(tmp_path, monkeypatch):
     monkeypatch.setattr(basins, "CELLS_PER_TILE", 256)
-    sweep = lt.BasinSweep(0.9, u=AXIS, v=AXIS[:40])
+    sweep = BasinSweep(0.9, u=AXIS, v=AXIS[:40])
     read = lt.load(lt.run_to_file(sweep, tmp_path / "x.h5"))
     for one, other in zip(read.variables(), sweeps.compute(sweep).variables(), strict=True):
         assert np.array_equal(one.values, other.values, equal_nan=one.values.dtype.kind == "f")

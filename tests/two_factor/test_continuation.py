@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from problems import check_refused
 
-import lintrans as lt
-from lintrans.two_factor.continuation import EventKind, cycle_points, follow_cycles
+from lintrans.certified import certified_landmarks
+from lintrans.two_factor import EventKind, cycle_points, follow_cycles
 from lintrans.two_factor.cycles import Place, find_cycles
+
+pytestmark = pytest.mark.xdist_group("continuation")
 
 EPS = np.finfo(float).eps
 KINDS = {"saddle_node": "fold", "superstable": "superstable", "doubling": "flip"}
@@ -25,7 +27,7 @@ def branches():
 def test_events_are_the_certified_ones_and_no_others(branches):
     """154 events: all of period up to 6 in uv, symmetric ones, twice as long in the weights, up to 3."""
     wanted, found = {}, {}
-    for name, mark in lt.certified_landmarks(20, max_period=6).items():
+    for name, mark in certified_landmarks(20, max_period=6).items():
         prefix = next((k for k in KINDS if name.startswith(f"{k}_")), None)
         if prefix is None:
             continue

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from problems import check_refused
 
-import lintrans as lt
-from lintrans.two_factor import dimension
-from lintrans.two_factor.dimension import boundary_dimension
+from lintrans.two_factor import boundary_dimension, dimension
 from lintrans.two_factor.variants import Variant
 
 QUICK = {"finest": 9, "n_events": 2000}
@@ -46,6 +44,7 @@ def published():
     return boundary_dimension()
 
 
+@pytest.mark.xdist_group("published dimension")
 def test_the_published_dimension(published):
     """arXiv:2509.25351 reports 1.249, without an error: within three of ours, and far from smooth."""
     assert published.settings["mu"] == 0.5
@@ -125,7 +124,3 @@ def test_progress_counts_scales():
     seen = []
     boundary_dimension(finest=8, n_events=500, progress=lambda done, total, found: seen.append((done, total)))
     assert seen == [(i, 4) for i in range(5)]
-
-
-def test_is_exported():
-    assert lt.boundary_dimension is boundary_dimension

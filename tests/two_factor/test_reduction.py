@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lintrans as lt
+from lintrans.attention import FullWeights, TwoFactorWeights
+from lintrans.errors import NoNormalFormError
 from lintrans.two_factor.reduction import Mode, iterate_unnormalized, reduce
 
 EPS = np.finfo(np.float64).eps
@@ -29,7 +31,7 @@ def one_step_error(prompt, mu, value, key_query, step=None):
     nf = reduce(prompt, step_size=mu * mode.unit_step_size, value=value, key_query=key_query)
     u, v = (step or literal_step)(nf.mu, nf.u, nf.v)
     expected_value, expected_key_query = nf.weights(u, v)
-    run = lt.train(prompt, lt.TwoFactorWeights(value, key_query), step_size=nf.step_size, n_steps=1)
+    run = lt.train(prompt, TwoFactorWeights(value, key_query), step_size=nf.step_size, n_steps=1)
     scale = max(abs(value), np.linalg.norm(key_query), abs(run.value[1]), np.linalg.norm(run.key_query[1]))
     error = max(abs(expected_value - run.value[1]), np.linalg.norm(expected_key_query - run.key_query[1]))
     return error / scale
@@ -128,10 +130,10 @@ def test_prompts_without_normal_form_say_why_and_still_iterate(name):
     prompt, message = DEGENERATE[name]
     weights = np.array([[0.3, -0.2], [0.1, 0.4]])
     for call in (lambda: lt.critical_step_sizes(prompt), lambda: reduce_with(prompt, weights)):
-        with pytest.raises(lt.NoNormalFormError, match=message):
+        with pytest.raises(NoNormalFormError, match=message):
             call()
     w, k = iterate_unnormalized(prompt, step_size=0.1, value=0.5, key_query=weights, n_steps=20)
-    run = lt.train(prompt, lt.TwoFactorWeights(0.5, weights), step_size=0.1, n_steps=20)
+    run = lt.train(prompt, TwoFactorWeights(0.5, weights), step_size=0.1, n_steps=20)
     assert w == pytest.approx(run.value, abs=20 * 16 * EPS)
     moment, query = prompt.context_moment, prompt.query
     if moment.any() and query.any():
@@ -184,7 +186,7 @@ def test_full_weights_started_in_one_eigenvector_are_the_normal_form_too():
     P, K = np.zeros((4, 4)), np.outer(q, query / np.linalg.norm(query))
     P[-1] = unit * u * q
     K *= unit * v * np.sign(prompt.query_label)
-    run = lt.train(prompt, lt.FullWeights(P, K), step_size=mu / h / abs(prompt.query_label), n_steps=40)
+    run = lt.train(prompt, FullWeights(P, K), step_size=mu / h / abs(prompt.query_label), n_steps=40)
     path = lt.orbit(mu, u, v, n_steps=40)
     # Rounding of the other modes grows by at most 1 + mu per step until the residual has died out.
     assert run.P[:, -1] @ q / unit == pytest.approx(path.u, abs=1e-12)

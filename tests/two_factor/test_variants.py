@@ -11,7 +11,14 @@ from problems import PROMPTS, check_refused, stopped_after
 import lintrans as lt
 from lintrans.cli import main
 from lintrans.sweeps import store
-from lintrans.two_factor import kernels, normal_form, variants
+from lintrans.two_factor import (
+    BasinSweep,
+    BifurcationSweep,
+    boundary_dimension,
+    kernels,
+    normal_form,
+    variants,
+)
 from lintrans.two_factor.reduction import Mode
 from lintrans.two_factor.regimes import Regime
 from lintrans.two_factor.variants import Variant
@@ -167,9 +174,9 @@ def test_certified_starts_stay_bounded_under_a_schedule():
 def test_a_sweep_with_a_variant_is_resumed_as_it_was(tmp_path, command):
     variant = Variant(0.3, 0.2, (0.5, 1.0))
     sweep = (
-        lt.BasinSweep(0.5, u=np.linspace(-3, 3, 300), v=np.linspace(-3, 3, 300), variant=variant)
+        BasinSweep(0.5, u=np.linspace(-3, 3, 300), v=np.linspace(-3, 3, 300), variant=variant)
         if command == "basin"
-        else lt.BifurcationSweep(np.linspace(0.1, 1.5, 9000), n_transient=64, n_samples=4, variant=variant)
+        else BifurcationSweep(np.linspace(0.1, 1.5, 9000), n_transient=64, n_samples=4, variant=variant)
     )
     whole = store.run_to_file(sweep, tmp_path / "whole.h5")
 
@@ -216,6 +223,6 @@ def test_bad_variants_are_refused(variant, needles):
         lambda: lt.orbit(0.5, 1, 1, n_steps=3, variant=variant),
         lambda: lt.basin_map(0.5, u=[1.0], v=[1.0], variant=variant),
         lambda: lt.bifurcation_diagram([0.5], variant=variant),
-        lambda: lt.boundary_dimension(variant=variant),
+        lambda: boundary_dimension(variant=variant),
     ):
         check_refused(call, needles)

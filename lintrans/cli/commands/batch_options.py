@@ -1,15 +1,15 @@
-"""Options shared by the commands on mini-batches: many prompts, and how training goes through them."""
+"""Options of the commands on mini-batches: many prompts, and how training draws batches of them."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from lintrans.cli.commands.problem import Weights
+from lintrans.cli.commands.problem import Weights, data_file
 from lintrans.cli.kit.options import NSteps
 from lintrans.cli.kit.ranges import parse_schedule
 from lintrans.minibatch import defaults
@@ -21,33 +21,67 @@ if TYPE_CHECKING:
     from lintrans.prompts.prompt import Prompt
 
 
+EXAMPLE_TABLE = "example --target progression --features bmi --standardize --center --n-prompts 500"
+PROMPTS_NOTE = """\
+Model: a linear transformer trained on many prompts, each a context of table rows and a query row whose \
+label it must predict. Trained weights: P = diag(0, w) and K = diag(W, 0), with a number w and a d x d \
+matrix W for d features. This is the two-factor model of the paper (arXiv 2605.21292): d^2 + 1 of the 2 \
+(d+1)^2 weights; the others stay 0. The effective step size mu is the learning rate times |mean(h_i y_i)|, \
+where y_i is the query label of prompt i and h_i its moment: the part along the common direction of the \
+matrix mean(y_k x_k) x_q^T of its context and query."""
+
+
 @dataclass(frozen=True)
 class Prompts:
-    """Many prompts: a table to be cut into them, or the numbers h and y of each."""
+    """Many prompts: a table that is cut into prompts, or the numbers h and y of each."""
+
+    note: ClassVar[str] = PROMPTS_NOTE
 
     data: Annotated[
-        Path, typer.Argument(help="CSV table, or NPZ file with moments and labels.", show_default=False)
+        Path,
+        typer.Argument(
+            help="CSV table, or NPZ file with the arrays moments and labels. The word example is the "
+            "diabetes table of the package; a file of that name is ./example.",
+            parser=data_file,
+            metavar="DATA",
+            show_default=False,
+        ),
     ]
-    target: Annotated[str, typer.Option(help="CSV column with the labels.")] = ""
-    features: Annotated[str, typer.Option(help="CSV columns to use, comma separated; default all.")] = ""
-    context_length: Annotated[int, typer.Option(help="Rows in the context of a prompt.")] = 32
+    target: Annotated[str, typer.Option(help="CSV column of the labels.")] = ""
+    features: Annotated[
+        str,
+        typer.Option(help="CSV columns of the features, separated by commas.  [default: all but the target]"),
+    ] = ""
+    context_length: Annotated[int, typer.Option(help="Number of rows in the context of a prompt.")] = 32
     n_prompts: Annotated[
         int | None,
         typer.Option(
-            help="Prompts of rows drawn at random.  [default: cut the table, no row twice]",
+            help="Number of prompts, each of rows drawn at random.  [default: cut the table, each row used "
+            "once]",
             show_default=False,
         ),
     ] = None
-    standardize: Annotated[bool, typer.Option("--standardize", help="Scale columns by the table.")] = False
-    center: Annotated[bool, typer.Option("--center", help="Subtract the mean label of the table.")] = False
-    table_seed: Annotated[int, typer.Option(help="Seed of the rows drawn.")] = 0
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize", help="Scale each feature to mean 0 and standard deviation 1 over the table."
+        ),
+    ] = False
+    center: Annotated[
+        bool, typer.Option("--center", help="Subtract the mean label of the table from all labels.")
+    ] = False
+    table_seed: Annotated[int, typer.Option(help="Random seed of the rows that form the prompts.")] = 0
     by_mode: Annotated[
         bool,
-        typer.Option("--by-mode", help="Answer by the mode that prompts are near, where they share none."),
+        typer.Option(
+            "--by-mode",
+            help="Use the mode nearest to the prompts even where they share none: faster, but too "
+            "optimistic.",
+        ),
     ] = False
 
     def read(self) -> tuple[list[Prompt], Population]:
-        """Read the file: prompts, none where it holds numbers only, and the population."""
+        """Read the file: its prompts (none if it holds numbers only) and their population."""
         import numpy as np
 
         from lintrans.errors import InputError
@@ -60,7 +94,7 @@ class Prompts:
                 found = read_npz(file, ("moments", "labels"))
                 return [], Population(found["moments"], found["labels"], direction=np.ones((1, 1)))
         if not self.target:
-            raise InputError("--target must be given for a CSV file, got none; see lintrans minibatch --help")
+            raise InputError("--target must be given for a CSV file, got none; name the column of the labels")
         prompts = prompts_from_csv(
             self.data,
             target=self.target,
@@ -74,24 +108,25 @@ class Prompts:
         return prompts, Population.from_prompts(prompts)
 
     def settings(self) -> dict[str, Any]:
-        """Return the options as plain values, to be kept in result files."""
+        """Return the options as plain values, for the settings of a result file."""
         return {**vars(self), "data": self.data.name}
 
 
 @dataclass(frozen=True)
 class Batches:
-    """How training goes through the prompts."""
+    """How training draws batches of prompts."""
 
-    batch_size: Annotated[int, typer.Option(help="Prompts in a batch.")] = defaults.BATCH_SIZE
+    batch_size: Annotated[int, typer.Option(help="Number of prompts in a batch.")] = defaults.BATCH_SIZE
     sampling: Annotated[
         str, typer.Option(help="How batches are drawn: with-replacement, without-replacement or epochs.")
     ] = defaults.SAMPLING
     n_steps: NSteps = defaults.N_STEPS
-    batch_seed: Annotated[int, typer.Option(help="Seed of the batches.")] = 0
+    batch_seed: Annotated[int, typer.Option(help="Random seed of the batches.")] = 0
     schedule: Annotated[
         str,
         typer.Option(
-            help="Step sizes over the largest, by step, as 0.01:1:100,1 for a warm-up; the last goes on."
+            help="Factors between 0 and 1 on the step size, step by step, e.g. 0.01:1:100,1 for a warm-up "
+            "of 100 steps. The last one is kept."
         ),
     ] = ""
 
@@ -111,9 +146,9 @@ class Batches:
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained: prompts, none where a file holds numbers only, their population, and a start.
+    """What is trained: prompts (none if a file holds numbers only), their population, and initial weights.
 
-    ``trained``: whether the prompts are to be trained themselves, as they share no mode.
+    ``trained`` is True if the prompts share no mode, so that the transformer itself must be trained.
     """
 
     prompts: list[Prompt]
@@ -135,7 +170,7 @@ class Task:
         return self.population.project_weights(self.weights.value, self.weights.key_query)
 
     def critical_step_size(self, n_steps: int) -> float:
-        """Critical learning rate of the full batch, by the mode or of so many steps of training."""
+        """Critical learning rate of the full batch: by the mode, or from ``n_steps`` steps of training."""
         from lintrans.minibatch import full_batch_step_size
         from lintrans.minibatch.full_batch import MAX_WEIGHTS
         from lintrans.minibatch.risk import critical_step_size

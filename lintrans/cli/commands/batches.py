@@ -1,4 +1,4 @@
-"""Commands about mini-batch training: the risk of a step size and a batch size, and when training escapes."""
+"""Commands about mini-batch training: risks over learning rate and batch size, and times of escape."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lintrans.cli.commands.batch_options import Batches, Prompts, Task
-from lintrans.cli.commands.problem import Weights, context
+from lintrans.cli.commands.batch_options import EXAMPLE_TABLE, Batches, Prompts, Task
+from lintrans.cli.commands.problem import TRAINED, Weights, context
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, progress, table
-from lintrans.cli.kit.options import Files, Json, Workers, command_group, grouped
+from lintrans.cli.kit.options import Files, Json, Workers, command_group, example, grouped
 from lintrans.minibatch import defaults
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ app = command_group()
 EVENTS = {"left": "leaves the safe region", "diverged": "diverges"}
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        f"lintrans minibatch {EXAMPLE_TABLE} --n-steps 200 --n-trajectories 100 --batch-size 16 --step-size "
+        "3e-4 --output minibatch.h5"
+    )
+)
 @grouped
 def minibatch(
     prompts: Prompts,
@@ -30,33 +35,53 @@ def minibatch(
     weights: Weights,
     workers: Workers,
     files: Files,
-    step_size: Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)] = None,
-    risk: Annotated[float, typer.Option(help="Risk that is accepted.")] = defaults.RISK,
-    event: Annotated[str, typer.Option(help="Of what: left (the safe region) or diverged.")] = defaults.EVENT,
+    step_size: Annotated[
+        float | None,
+        typer.Option(help="Learning rate for the loss (prediction - label)^2 / 2.", show_default=False),
+    ] = None,
+    risk: Annotated[
+        float, typer.Option(help="Accepted risk: the share of trainings with the event.")
+    ] = defaults.RISK,
+    event: Annotated[
+        str, typer.Option(help="The event: left (training leaves the safe region) or diverged.")
+    ] = defaults.EVENT,
     n_trajectories: Annotated[
         int | None,
         typer.Option(
-            help="Trajectories of a cell of the map; ten times as many for the answer.  [default: 1000; 200 "
-            "trainings where prompts share no mode]",
+            help="Number of trainings for each learning rate and batch size; the printed answers use ten "
+            "times as many.  [default: 1000, or 200 if prompts share no mode]",
             show_default=False,
         ),
     ] = None,
     step_sizes: Annotated[
-        str, typer.Option(help="Step sizes of the map, as 1e-5:1e-3:40.  [default: up to the full batch's]")
+        str,
+        typer.Option(
+            help="Learning rates of the risk map, e.g. 1e-5:1e-3:40.  [default: up to 1.2 times the "
+            "critical one of the full batch]"
+        ),
     ] = "",
     batch_sizes: Annotated[
-        str, typer.Option(help="Batch sizes of the map, as 1,4,16.  [default: powers of 2 up to 256]")
+        str,
+        typer.Option(help="Batch sizes of the risk map, e.g. 1,4,16.  [default: powers of 2 up to 256]"),
     ] = "",
     verify: Annotated[
         int,
-        typer.Option(help="Train by the definition of attention so many times too, on the same batches."),
+        typer.Option(
+            help="Number of trainings to repeat from the definition of attention, on the same batches."
+        ),
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Answer for mini-batches: the risk of a learning rate, the largest safe one, the batch size it needs.
+    """Find safe learning rates and batch sizes for mini-batches.
 
-    Safe is the ellipse that full-batch training never leaves. Risks are measured, with 95 % intervals: where
-    prompts share a mode on its random map, where not on trainings of the transformer itself.
+    Prints the risk of --step-size, the largest learning rate with the accepted risk, and the batch size that
+    --step-size needs. The risk is the probability that training leaves the safe region within --n-steps: the
+    ellipse in the plane of (u, v) that full-batch training never leaves. It is measured, with 95 % intervals.
+
+    A prompt's mode is the direction in which it trains W. If all prompts share one, e.g. with a single
+    feature, the risk is measured on an exact map of two numbers, u and v. If not, the leakage is the part of
+    a prompt outside the common mode, and the transformer itself is trained. Writes the risks over learning
+    rate and batch size to minibatch.h5 and minibatch.png unless --output and --figure name other files.
     """
     from lintrans.counting.limits import check_risk
     from lintrans.errors import InputError, count
@@ -69,7 +94,7 @@ def minibatch(
         raise InputError(f"--verify needs --step-size, got {verify} without it; add a learning rate")
     task = Task.read(prompts, weights)
     if verify and not task.prompts:
-        raise InputError("--verify needs a table of prompts, got numbers only; leave it out")
+        raise InputError("--verify needs a table of prompts, got a file of numbers only; leave it out")
     etas, sizes = _axes(task, batches, step_size, step_sizes, batch_sizes)
     files = outputs.sweep_files(files, "minibatch", json=json)
     default = defaults.MAP_TRAININGS if task.trained else defaults.MAP_TRAJECTORIES
@@ -108,7 +133,12 @@ def minibatch(
         outputs.say_written(written)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        f"lintrans escapes {EXAMPLE_TABLE} --n-steps 200 --n-trajectories 1000 --batch-size 16 --step-size "
+        "3e-4 --output escapes.h5"
+    )
+)
 @grouped
 def escapes(
     prompts: Prompts,
@@ -116,13 +146,25 @@ def escapes(
     weights: Weights,
     workers: Workers,
     files: Files,
-    step_size: Annotated[float, typer.Option(help="Learning rate.", show_default=False)],
+    step_size: Annotated[
+        float, typer.Option(help="Learning rate for the loss (prediction - label)^2 / 2.", show_default=False)
+    ],
     n_trajectories: Annotated[
-        int, typer.Option(help="Trainings with different batches.")
+        int, typer.Option(help="Number of trainings, each with its own batches.")
     ] = defaults.N_TRAJECTORIES,
     json: Json = False,
 ) -> None:
-    """Follow many mini-batch trainings from one start: when they leave the safe region, when they diverge."""
+    """Measure when mini-batch training leaves the safe region.
+
+    Many trainings start from the same weights and see different batches. For each, the step at which it
+    leaves the safe region is recorded, and the step at which it diverges. The safe region is the ellipse in
+    the plane of (u, v) that full-batch training never leaves.
+
+    A prompt's mode is the direction in which it trains W. If all prompts share one, an exact map of two
+    numbers, u and v, is followed; if not, the transformer itself is trained, and the leakage is the part of a
+    prompt outside the common mode. Writes escapes.h5 and escapes.png unless --output and --figure name other
+    files.
+    """
     from lintrans.minibatch import EscapeSweep, TrainingSweep
 
     task = Task.read(prompts, weights)
@@ -141,12 +183,13 @@ def escapes(
     if json:
         emit_json(answer | written)
     elif not files.quiet:
-        table(_population_rows(answer) + _risk_rows(answer["risk"], batches.n_steps))
+        rate = ("learning rate", f"{step_size:.4g}", f"mu = {mu:.6g}")
+        table([*_population_rows(answer), rate, *_risk_rows(answer["risk"], batches.n_steps)])
         outputs.say_written(written)
 
 
 class _Answer:
-    """What a map and a task say about a risk: by the mode, or by trainings where prompts share none."""
+    """What a risk map and a task answer: by the mode, or by trainings where prompts share none."""
 
     def __init__(
         self, task: Task, batches: Batches, result: RiskMap, risk: float, event: str, n: int, *, quiet: bool
@@ -165,7 +208,7 @@ class _Answer:
             return trained_step_size(**asked, n_trainings=self.n)
 
     def by_mode(self) -> Limit:
-        """Largest learning rate by the random map of the mode, looked for where the map of risks has it."""
+        """Largest learning rate by the random map of the mode, searched where the risk map has it."""
         from lintrans.minibatch import largest_step_size
 
         with progress("largest step size", quiet=self.quiet, unit="trajectories") as report:
@@ -204,7 +247,7 @@ class _Answer:
 def _axes(
     task: Task, batches: Batches, step_size: float | None, step_sizes: str, batch_sizes: str
 ) -> tuple[Any, Any]:
-    """Step sizes and batch sizes of the map: those asked for or of use, and those of the question."""
+    """Step sizes and batch sizes of the map: those given or the defaults, and those of the question."""
     import numpy as np
 
     from lintrans.errors import count, positive
@@ -250,7 +293,7 @@ def _say(answer: dict[str, Any], risk: float, event: str, n_steps: int, *, by_mo
     """Print the answer for a person."""
     rows = _population_rows(answer)
     critical = answer["critical_step_size"]
-    of = "critical learning rate of this start" + (", by the mode" if by_mode else "")
+    of = "critical learning rate of these initial weights" + (", by the mode" if by_mode else "")
     rows.append(("full batch", f"{critical:.4g}", of))
     if "risk" in answer:
         rows.append(("learning rate", f"{answer['step_size']:.4g}", f"mu = {answer['mu']:.6g}"))
@@ -261,32 +304,33 @@ def _say(answer: dict[str, Any], risk: float, event: str, n_steps: int, *, by_mo
     rows.append(("largest learning rate", _limit(limit, ".4g"), f"{what}; {share}"))
     if answer["answered_by"] == "trainings":
         alone = _limit(answer["largest_step_size_by_mode"], ".4g")
-        rows.append(("by the mode alone", alone, "with the prompts projected onto one, for comparison"))
+        rows.append(("by the mode alone", alone, "with the prompts projected onto one mode, for comparison"))
     if "batch_size_needed" in answer:
         rows.append(("batch size needed", _limit(answer["batch_size_needed"], ".0f"), what))
     if "verified" in answer:
         found = answer["verified"]
         rows += [
-            (f"by definition: {name}", _percent(found[name]), f"{found['n_trainings']} trainings")
+            (f"from the definition: {name}", _percent(found[name]), f"{found['n_trainings']} trainings")
             for name in EVENTS
         ]
-        error = f"largest error of a step of the map {found['max_commutation_error']:.2g}"
+        error = f"largest error of one step of the map: {found['max_commutation_error']:.2g}"
         alike = f"{found['n_alike']} of {found['n_trainings']}"
-        rows.append(("by definition: as predicted", alike, "" if answer["leakage"] else error))
+        rows.append(("from the definition: as predicted", alike, "" if answer["leakage"] else error))
     table(rows)
 
 
 def _population_rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
-    kind = "one minimum serves all" if found["interpolates"] else f"mismatch std {found['mismatch_std']:.3g}"
+    kind = "all share one minimum" if found["interpolates"] else f"mismatch std {found['mismatch_std']:.3g}"
     curvature = f"std {found['curvature_std']:.3g}"
     rows: list[tuple[str, ...]] = [
+        TRAINED,
         ("prompts", f"{found['n_prompts']}", kind),
-        ("curvature", curvature, f"of mean 1; largest {found['largest_curvature']:.3g}"),
+        ("curvature", curvature, f"mean 1, largest {found['largest_curvature']:.3g}"),
     ]
     if found["leakage"]:
         trained = found["answered_by"] == "trainings"
-        so = "risks are measured on trainings" if trained else "rates come out too large"
-        rows.append(("leakage", f"{found['leakage']:.3g}", f"part of prompts beside the mode: {so}"))
+        so = "risks are measured on trainings" if trained else "the learning rates are too large"
+        rows.append(("leakage", f"{found['leakage']:.3g}", f"part of the prompts outside the mode: {so}"))
     return rows
 
 
@@ -299,8 +343,8 @@ def _percent(found: dict[str, float]) -> str:
 
 
 def _limit(found: dict[str, float], how: str) -> str:
-    """Write a limit with its interval; what was not found is said so."""
+    """Write a limit with its interval, or that the risk map does not reach it."""
     if math.isnan(found["value"]):
-        return "beyond the map"
+        return "outside the map"
     low, high = (f"{found[end]:{how}}" if math.isfinite(found[end]) else "?" for end in ("low", "high"))
     return f"{found['value']:{how}} ({low} to {high})"

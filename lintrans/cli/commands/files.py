@@ -1,4 +1,4 @@
-"""Commands about a result file: what it holds, its figure again, going on with one that is unfinished."""
+"""Commands about a result file: show what it contains, draw its figure, continue an unfinished one."""
 
 from __future__ import annotations
 
@@ -10,24 +10,31 @@ import typer
 from lintrans import registry
 from lintrans.cli.kit import outputs
 from lintrans.cli.kit.answers import emit_json, progress, say, say_items
-from lintrans.cli.kit.options import Files, Json, Workers, command_group, grouped
+from lintrans.cli.kit.options import Files, Json, Workers, command_group, example, grouped
 
 app = command_group()
-VARIABLES = "What to show, where a figure has a choice.  " + "; ".join(
+VARIABLES = "Quantity to draw, for the kinds of results that offer a choice.  " + "; ".join(
     f"{name.replace('_', ' ')}: {', '.join(kind.variables)}"
     for name, kind in registry.kinds().items()
     if kind.variables
 )
-ResultFile = Annotated[Path, typer.Argument(help="HDF5 file written by lintrans.")]
+ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file written by lintrans.", metavar="FILE")]
 
 
-@app.command()
+@app.command(epilog=example("lintrans show phase_diagram.h5 --regime catapult"))
 def show(
     file: ResultFile,
-    regime: Annotated[str, typer.Option(help="List the ranges of mu of one regime.")] = "",
+    regime: Annotated[
+        str,
+        typer.Option(help="Also list the ranges of mu with this regime, e.g. catapult; phase diagrams only."),
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Print what a result file holds: settings, versions, what was found."""
+    """Print what a result file contains.
+
+    Prints its kind, axes, settings, the versions of the packages that computed it, and a summary of the
+    result. The example reads the file that lintrans phase-diagram writes.
+    """
     from lintrans.errors import InputError
     from lintrans.sweeps.store import load
     from lintrans.two_factor.phase import PhaseDiagram
@@ -52,18 +59,27 @@ def show(
     say_items(answer)
 
 
-@app.command()
+@app.command(epilog=example("lintrans plot phase_diagram.h5 --output regimes.svg"))
 def plot(
     file: ResultFile,
-    output: Annotated[Path | None, typer.Option(help="Figure: .png, .pdf or .svg.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Figure to write; the name ends in .png, .pdf or .svg.  [default: FILE as .png]",
+            show_default=False,
+        ),
+    ] = None,
     variable: Annotated[
         str,
         typer.Option(help=VARIABLES),
     ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing figure.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a figure that exists.")] = False,
     json: Json = False,
 ) -> None:
-    """Draw a result file again."""
+    """Draw the figure of a result file.
+
+    The example draws the file that lintrans phase-diagram writes.
+    """
     from lintrans import plotting
     from lintrans.sweeps.store import check_output, load
 
@@ -80,19 +96,25 @@ def plot(
         say(f"figure {target}")
 
 
-@app.command()
+@app.command(epilog=example("lintrans resume phase_diagram.h5"))
 @grouped
 def resume(
-    file: Annotated[Path, typer.Argument(help="Result file of the unfinished sweep.")],
+    file: Annotated[Path, typer.Argument(help="Result file of the unfinished run.", metavar="FILE")],
     workers: Workers,
     figure: Annotated[
-        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
+        Path | None,
+        typer.Option(help="Figure to draw; the name ends in .png, .pdf or .svg.", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
     json: Json = False,
 ) -> None:
-    """Go on with a sweep that was stopped or killed, or that ran out of disk."""
+    """Continue a run that was stopped or ran out of disk.
+
+    A large run is computed in tiles, parts that do not depend on each other. Finished tiles are kept in a
+    journal, a file named after the result with .sweep at the end, until all are done; the result is the same
+    as that of an uninterrupted run. The example continues an interrupted lintrans phase-diagram.
+    """
     from lintrans.sweeps.store import load, resume
 
     outputs.check(Files(None, figure, force, quiet))

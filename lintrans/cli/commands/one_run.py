@@ -1,4 +1,4 @@
-"""Commands about one training run: its regime, its critical rates, its orbit, its proof."""
+"""Commands about one training run: its regime, its critical learning rates, its orbit, its check."""
 
 from __future__ import annotations
 
@@ -7,18 +7,37 @@ from typing import Annotated, Any
 
 import typer
 
-from lintrans.cli.commands.problem import Problem, Step, Variation, Weights, context, normal_form
+from lintrans.cli.commands.problem import (
+    EXAMPLE_PROMPT,
+    LANDMARKS,
+    TRAINED,
+    WEIGHTS,
+    Problem,
+    Step,
+    Variation,
+    Weights,
+    context,
+    normal_form,
+)
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, say, table
-from lintrans.cli.kit.options import Files, Json, NSteps, command_group, grouped
+from lintrans.cli.kit.options import Files, Json, NSteps, command_group, example, explained, grouped
+from lintrans.two_factor import defaults
 
 app = command_group()
 
 
-@app.command()
+@app.command(epilog=example(f"lintrans reduce {EXAMPLE_PROMPT} --step-size 7e-5"))
 @grouped
+@explained(LANDMARKS)
 def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -> None:
-    """Reduce training on a prompt to its effective step size mu; the regime now and the critical rates."""
+    """Find how training ends, and the critical learning rates.
+
+    Prints the effective step size mu of the learning rate, the regime from these initial weights, and the
+    learning rate at every landmark. A regime is how training ends: monotone (the loss falls at every step and
+    converges), catapult (it converges after rising at least once), periodic (it ends on a cycle), chaotic or
+    divergent.
+    """
     from lintrans.two_factor.reduction import critical_step_sizes
     from lintrans.two_factor.regimes import regime
 
@@ -41,6 +60,7 @@ def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -
         return
     table(
         [
+            TRAINED,
             ("mu now", f"{nf.mu:.6g}", f"learning rate {nf.step_size:.4g}"),
             ("regime now", str(verdict), f"start u = {nf.u:.4g}, v = {nf.v:.4g}"),
             *_landmark_rows(rates),
@@ -48,10 +68,15 @@ def reduce(problem: Problem, step: Step, weights: Weights, json: Json = False) -
     )
 
 
-@app.command()
+@app.command(epilog=example(f"lintrans thresholds {EXAMPLE_PROMPT}"))
 @grouped
+@explained(LANDMARKS)
 def thresholds(problem: Problem, weights: Weights, json: Json = False) -> None:
-    """List the learning rate at every landmark, and where training from the given start breaks."""
+    """List the learning rates at which training changes.
+
+    Prints the learning rate at every landmark, and the largest one at which training from these initial
+    weights stays bounded.
+    """
     from lintrans.two_factor.normal_form import critical_mu
     from lintrans.two_factor.reduction import Mode, critical_step_sizes
 
@@ -66,17 +91,18 @@ def thresholds(problem: Problem, weights: Weights, json: Json = False) -> None:
         return
     table(
         [
+            TRAINED,
             *_landmark_rows(rates),
             (
                 "start",
                 f"{bounded['step_size_bounded']:.4g}",
-                f"bounded from these weights up to mu = {mu:.6g}",
+                f"mu = {mu:.6g}: up to here training from these weights stays bounded",
             ),
         ]
     )
 
 
-@app.command()
+@app.command(epilog=example("lintrans orbit --mu 1.1 --start 0.4,0.4 --n-steps 12"))
 @grouped
 def orbit(
     problem: Problem,
@@ -84,11 +110,17 @@ def orbit(
     weights: Weights,
     variation: Variation,
     files: Files,
-    start: Annotated[str, typer.Option(help="Start u,v, without DATA.")] = "",
+    start: Annotated[
+        str, typer.Option(help="Start u,v, e.g. 0.4,0.4.  [default with DATA: the initial weights]")
+    ] = "",
     n_steps: NSteps = 200,
     json: Json = False,
 ) -> None:
-    """Follow one training run as the map sees it."""
+    """Follow one training run, step by step.
+
+    Training is iterated as an exact map of the two factors u and v. The loss is (u v - 1)^2 / 2, in units of
+    y_q^2. Without DATA, give --mu and --start.
+    """
     from lintrans.two_factor.orbits import orbit
     from lintrans.two_factor.regimes import regime
 
@@ -131,27 +163,37 @@ def _start(
         return nf.mu, *(ranges.parse_start(start) if start else (nf.u, nf.v))
     if not start or step.mu is None or step.step_size is not None:
         raise InputError(
-            f"{command} needs DATA, or --mu and --start u,v and no --step-size, got "
+            f"{command} needs DATA, or --mu and --start u,v without --step-size, got "
             f"--mu {step.mu}, --start {start or None}, --step-size {step.step_size}; "
-            "as in --mu 1.5 --start 0.4,0.4"
+            "write e.g. --mu 1.5 --start 0.4,0.4"
         )
     return step.mu, *ranges.parse_start(start)
 
 
-@app.command()
+@app.command(epilog=example("lintrans exponents --mu 1.9 --start 0.4,0.3 --n-windows 256"))
 @grouped
 def exponents(
     problem: Problem,
     step: Step,
     weights: Weights,
     files: Files,
-    start: Annotated[str, typer.Option(help="Start u,v, without DATA.")] = "",
-    n_transient: Annotated[int, typer.Option("--n-transient", help="Steps thrown away first.")] = 4096,
-    n_window: Annotated[int, typer.Option(help="Steps of a window of time.")] = 64,
-    n_windows: Annotated[int, typer.Option(help="Windows to measure.")] = 2048,
+    start: Annotated[
+        str, typer.Option(help="Start u,v, e.g. 0.4,0.4.  [default with DATA: the initial weights]")
+    ] = "",
+    n_transient: Annotated[
+        int, typer.Option("--n-transient", help="Number of initial steps to discard.")
+    ] = defaults.N_TRANSIENT,
+    n_window: Annotated[int, typer.Option(help="Number of steps in one time window.")] = defaults.N_WINDOW,
+    n_windows: Annotated[int, typer.Option(help="Number of time windows to measure.")] = defaults.N_WINDOWS,
     json: Json = False,
 ) -> None:
-    """Measure all exponents of one orbit, by direction and as a spectrum, and how they scatter over time."""
+    """Measure the Lyapunov exponents of one training run.
+
+    A Lyapunov exponent is the mean growth rate, in nats per step, of a small difference between two runs;
+    above 0 training is chaotic. It is measured along the balanced slice u = v, transverse to it (the growth
+    of the imbalance u - v), and as a spectrum, the largest first. The spread over time windows is printed
+    too. Without DATA, give --mu and --start.
+    """
     from lintrans.two_factor.spectra import orbit_exponents
 
     mu, u, v = _start("exponents", problem, step, weights, start)
@@ -163,17 +205,17 @@ def exponents(
         windows = {name: getattr(result, name) for name in found}
         emit_json({"mu": mu, "u": u, "v": v, **result.summary(), "windows": windows, **written})
     elif not files.quiet:
-        rows = [("exponent", "nats per step", "error", "of one window")]
+        rows = [("exponent", "nats per step", "error", "spread of windows")]
         for name, e in found.items():
             spread = float(getattr(result, name).std()) if math.isfinite(e.value) else math.nan
             rows.append((name, f"{e.value:.6f}", f"{e.standard_error:.2g}", f"{spread:.2g}"))
         table(rows)
         if math.isnan(found["along"].value):
-            say("the orbit escaped: it has no exponents")
+            say("training diverged: it has no exponents")
         outputs.say_written(written)
 
 
-@app.command()
+@app.command(epilog=example(f"lintrans verify {EXAMPLE_PROMPT} --step-size 1.1e-4 --n-steps 1024"))
 @grouped
 def verify(
     problem: Problem,
@@ -181,12 +223,15 @@ def verify(
     weights: Weights,
     files: Files,
     n_steps: NSteps = 4096,
-    tol: Annotated[float, typer.Option(help="Distance up to which whole orbits agree.")] = 1e-6,
+    tol: Annotated[float, typer.Option(help="Largest distance at which two whole runs still agree.")] = 1e-6,
     json: Json = False,
 ) -> int:
-    """Train the transformer by full gradient descent and hold the reduction against it at every step.
+    """Check the exact map against full gradient descent.
 
-    Exits with 1 if a single step disagrees beyond rounding, or the two regimes contradict each other.
+    The transformer is trained from the definition of attention. Each of its steps is compared with one step
+    of the map from the same weights: the commutation error, which must be at rounding. The two whole runs are
+    compared as well; where training is chaotic they separate, at the horizon. Exits with 1 if one step
+    differs by more than rounding, or if the two regimes contradict each other.
     """
     from lintrans.verification.full_batch import verify
 
@@ -215,7 +260,8 @@ def verify(
     if json:
         emit_json({**answer, **written})
     elif not files.quiet:
-        table([(name.replace("_", " "), _format(value)) for name, value in answer.items()])
+        rows = [("trained weights", WEIGHTS)]
+        table([*rows, *((name.replace("_", " "), _format(value)) for name, value in answer.items())])
         outputs.say_written(written)
     return 0 if result.agrees else 1
 

@@ -1,4 +1,4 @@
-"""Commands about the plane: its cycles, how they come and go over mu, how rough its boundary is."""
+"""Commands about all starts: cycles, how they appear and vanish over mu, densities and the basin boundary."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ import typer
 from lintrans.cli.commands.problem import Problem, Step, Variation, context
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, progress, say, table
-from lintrans.cli.kit.options import Files, Json, NSteps, command_group, grouped
+from lintrans.cli.kit.options import Files, Json, NSteps, command_group, example, grouped
+from lintrans.two_factor import defaults
 
 app = command_group()
 DIAGRAM = "0.5:2.02:77"
 CERTIFIED_PERIOD = 6
 
 
-@app.command()
+@app.command(epilog=example("lintrans cycles --mu 1.7 --period 4"))
 @grouped
 def cycles(
     problem: Problem,
     step: Step,
     files: Files,
-    period: Annotated[int, typer.Option(help="Longest period, in the weights; 12 at most.")] = 4,
+    period: Annotated[int, typer.Option(help="Longest period of the weights, at most 12.")] = 4,
     json: Json = False,
 ) -> None:
-    """List every periodic orbit of the plane up to a period, with its multipliers along and across.
+    """List all cycles (periodic orbits), stable or not.
 
-    On the balanced slice and on the invariant ellipse: there are no others but the minima.
+    Apart from the minima, every cycle lies on the balanced slice u = v or on the invariant ellipse, a closed
+    curve of starts (u, v) that training never leaves. A cycle is stable if training is attracted to it, a
+    saddle if it is unstable in one direction, unstable if in both. Its prediction may repeat sooner than its
+    weights do; this period is printed under "in uv".
     """
     from lintrans.two_factor.cycles import expected_counts, find_cycles
 
@@ -61,31 +65,36 @@ def cycles(
             wanted = expected[place]
             if counts and all(n is not None for n in wanted.values()):
                 agrees = all(counts.get(n, 0) == wanted[n] for n in wanted)
-                say(f"numbers on the {place}: {'as' if agrees else 'NOT as'} theory asks for")
+                say(f"counts on the {place}: {'equal' if agrees else 'NOT equal'} to the theory")
         outputs.say_written(written)
 
 
-@app.command("continue")
+@app.command("continue", epilog=example("lintrans continue --mu 0.9:1.4:26 --period 2"))
 @grouped
 def continue_(
     files: Files,
     mu: Annotated[
-        str, typer.Option(help="Range of mu, start:stop:count; the spacing bounds the steps.")
+        str,
+        typer.Option(help="Range of mu, start:stop:count; its spacing is the largest step in mu."),
     ] = DIAGRAM,
-    period: Annotated[int, typer.Option(help="Longest period, in the weights; 8 at most.")] = 4,
-    certify: Annotated[bool, typer.Option("--certify", help="Prove the events, to 30 digits.")] = False,
+    period: Annotated[int, typer.Option(help="Longest period of the weights, at most 8.")] = 4,
+    certify: Annotated[bool, typer.Option("--certify", help="Prove the bifurcations, to 30 digits.")] = False,
     json: Json = False,
 ) -> None:
-    """Follow all balanced cycles over mu, unstable ones too, and locate their bifurcations.
+    """Follow balanced cycles over mu and find their bifurcations.
 
-    Proofs, in ball arithmetic, need lintrans[certify] and know periods of the prediction up to 6.
+    Balanced means that the two trained factors are equal, u = v. mu is the effective step size; lintrans
+    reduce turns a learning rate into mu, for the trained weights P = diag(0, w) and K = diag(W, 0). Stable
+    and unstable cycles are followed. A fold is where two cycles appear, a flip where one doubles its period,
+    a pitchfork where a symmetric cycle splits into a pair. Proofs (--certify) use ball arithmetic, cover
+    periods of the prediction up to 6, and need pip install 'lintrans[certify]'.
     """
     from lintrans.errors import InputError, require_extra
     from lintrans.two_factor.continuation import follow_cycles
 
     mus = ranges.parse_positive_range("--mu", mu)
     if mus.size == 1:
-        raise InputError(f"--mu must be a range start:stop:count, got {mu}; as in {DIAGRAM}")
+        raise InputError(f"--mu must be a range start:stop:count, got {mu}; write e.g. {DIAGRAM}")
     outputs.check(files)
     if certify:
         require_extra("certify", "flint", "--certify")
@@ -109,7 +118,7 @@ def continue_(
             proved = [e.get("value", "")] if certify else []
             rows.append((f"{e['mu']:.15g}", e["kind"], str(e["period"]), str(e["period_uv"]), *proved))
         table(rows)
-        say(f"{result.branch.size} curves, {result.node.size} cycles computed")
+        say(f"{result.branch.size} curves, with {result.node.size} cycles in total")
         outputs.say_written(written)
 
 
@@ -135,21 +144,29 @@ def _certify(events: list[dict[str, Any]]) -> None:
 _NAMES = {"fold": "saddle_node", "superstable": "superstable", "flip": "doubling", "pitchfork": "doubling"}
 
 
-@app.command()
+@app.command(epilog=example("lintrans density --mu 2 --n-orbits 100000"))
 @grouped
 def density(
     problem: Problem,
     step: Step,
     files: Files,
     on_ellipse: Annotated[
-        bool, typer.Option("--on-ellipse", help="On the ellipse; else on the balanced slice.")
+        bool,
+        typer.Option("--on-ellipse", help="Measure on the invariant ellipse, not on the balanced slice."),
     ] = False,
-    n_orbits: Annotated[int, typer.Option(help="Orbits to count.")] = 10**6,
-    n_bins: Annotated[int, typer.Option(help="Bins of the residual, from -2 to 2.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the starts.")] = 0,
+    n_orbits: Annotated[int, typer.Option(help="Number of orbits.")] = defaults.N_ORBITS,
+    n_bins: Annotated[
+        int, typer.Option(help="Number of bins of the residual, from -2 to 2.")
+    ] = defaults.N_BINS,
+    seed: Annotated[int, typer.Option(help="Random seed of the starts.")] = 0,
     json: Json = False,
 ) -> None:
-    """Measure the invariant density of the residual, on the slice or on the ellipse."""
+    """Measure how often the residual takes each value.
+
+    The residual is mu (u v - 1). Its long-run (invariant) density is measured on the balanced slice u = v, or
+    on the invariant ellipse, a closed curve of starts (u, v) that training never leaves. Where a closed form
+    is known, the misfit to it is printed.
+    """
     from lintrans.two_factor.densities import invariant_density
 
     mu = step.effective(problem)
@@ -167,7 +184,7 @@ def density(
         outputs.say_written(written)
 
 
-@app.command()
+@app.command(epilog=example("lintrans dimension --mu 0.5 --weight-decay 0.4 --finest 9 --n-events 2000"))
 @grouped
 def dimension(
     problem: Problem,
@@ -176,21 +193,31 @@ def dimension(
     files: Files,
     half_width: Annotated[
         float | None,
-        typer.Option(help="Half the side of the window, in u.  [default: 5.657]", show_default=False),
+        typer.Option(
+            help="Half the side of the square of starts, in u.  [default: 5.657]", show_default=False
+        ),
     ] = None,
-    coarsest: Annotated[int, typer.Option(help="Coarsest scale: the side over 2 to this power.")] = 5,
-    finest: Annotated[int, typer.Option(help="Finest scale: the side over 2 to this power.")] = 12,
-    n_events: Annotated[int, typer.Option(help="Probes with both fates to find at every scale.")] = 8000,
-    n_steps: NSteps = 400,
-    seed: Annotated[int, typer.Option(help="Seed of the random probes.")] = 0,
+    coarsest: Annotated[
+        int, typer.Option(help="Coarsest scale: the side divided by 2 to this power.")
+    ] = defaults.COARSEST,
+    finest: Annotated[
+        int, typer.Option(help="Finest scale: the side divided by 2 to this power.")
+    ] = defaults.FINEST,
+    n_events: Annotated[
+        int, typer.Option(help="Number of boundary hits to collect at every scale.")
+    ] = defaults.N_EVENTS,
+    n_steps: NSteps = defaults.DIMENSION_STEPS,
+    seed: Annotated[int, typer.Option(help="Random seed of the probes.")] = 0,
     json: Json = False,
 ) -> None:
-    """Measure the dimension of the boundary between bounded and divergent starts.
+    """Measure the dimension of the boundary of bounded starts.
 
-    With neither DATA nor --mu where arXiv 2509.25351 reports 1.249: label 0.5, step size 1, weight decay 0.2,
-    that is --mu 0.5 --weight-decay 0.4, in units of the label. Without weight decay the boundary is smooth.
+    The boundary separates starts that stay bounded from starts that diverge; a fractal has a dimension above
+    1. Without options, the case for which arXiv 2509.25351 reports 1.249 is measured: label 0.5, step size 1,
+    weight decay 0.2. In units of the label it is --mu 0.5 --weight-decay 0.4. Without weight decay the
+    boundary is smooth.
     """
-    from lintrans.two_factor.dimension import HALF_WIDTH, PUBLISHED, boundary_dimension
+    from lintrans.two_factor.dimension import PUBLISHED, boundary_dimension
 
     mu, variant = PUBLISHED
     if problem.data is not None or step != Step() or variation != Variation():
@@ -200,7 +227,7 @@ def dimension(
         result = boundary_dimension(
             mu,
             variant=variant,
-            half_width=HALF_WIDTH if half_width is None else half_width,
+            half_width=defaults.HALF_WIDTH if half_width is None else half_width,
             coarsest=coarsest,
             finest=finest,
             n_events=n_events,
@@ -226,8 +253,8 @@ def dimension(
                 ("box-counting dimension", f"{values[0]:.4f}", f"+- {values[1]:.4f}"),
                 ("uncertainty exponent", f"{values[2]:.4f}", f"+- {values[3]:.4f}"),
                 ("scales", f"{result.scale[0]:.3g} to {result.scale[-1]:.3g}", "in units of u"),
-                ("between them", f"{result.local_dimensions().min():.3f}", "least local dimension"),
-                ("", f"{result.local_dimensions().max():.3f}", "greatest"),
+                ("between scales", f"{result.local_dimensions().min():.3f}", "smallest local dimension"),
+                ("", f"{result.local_dimensions().max():.3f}", "largest"),
             ]
         )
         outputs.say_written(written)

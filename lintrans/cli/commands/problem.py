@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import typer
 
@@ -17,22 +17,76 @@ if TYPE_CHECKING:
     from lintrans.two_factor.reduction import Mode, NormalForm
     from lintrans.two_factor.variants import Variant
 
-DECAY = "Weight decay lambda; without DATA in units of h |y_q|: a step then takes mu times this."
 ALL_MUS = "0.002:2.2:1100"
-DataArgument = typer.Argument(help="CSV or NPZ file with the regression problem.", show_default=False)
+EXAMPLE = "example"
+EXAMPLE_PROMPT = "example --target progression --context 0:64 --query 64 --standardize --center"
+PROMPT_NOTE = """\
+Model: a linear transformer trained on one prompt: context rows x_i with labels y_i, and a query row x_q \
+whose label y_q it must predict. Trained weights: P = diag(0, w) and K = diag(W, 0), with a number w and a \
+d x d matrix W for d features. This is the two-factor model of the paper (arXiv 2605.21292): d^2 + 1 of the \
+2 (d+1)^2 weights; the others stay 0. The effective step size mu is the learning rate times h |y_q|, where \
+h is the norm of the matrix mean(y_i x_i) x_q^T. The factors u and v are w and the part of W that training \
+moves, rescaled so that the prediction is u v in units of y_q."""
+LANDMARKS = """\
+A landmark is a value of the effective step size mu at which balanced training changes; balanced means that \
+both factors are equal, u = v. In the table, a window is a range of mu with a stable cycle amid chaos; the \
+crisis is where the weights begin to change sign."""
+WEIGHTS = "P = diag(0, w), K = diag(W, 0)"
+TRAINED = ("trained", "w, W", f"{WEIGHTS}: the two-factor model; all other weights stay 0")
+
+
+def data_file(text: str) -> Path:
+    """Return the file that DATA names; the word ``example`` names the table of the package.
+
+    Where a file of that name exists, the bare word is refused, since it could mean either: ``./example`` is
+    the file.
+    """
+    if text != EXAMPLE:
+        return Path(text)
+    if Path(text).exists():
+        raise typer.BadParameter(
+            f"DATA must mean one table, got {EXAMPLE!r} where a file has that name too; write ./{EXAMPLE} "
+            "for the file, or work in another folder for the table of the package"
+        )
+    from lintrans.prompts.prompt import example_data
+
+    return example_data()
+
+
+DataArgument = typer.Argument(
+    help="CSV or NPZ file with the prompt. The word example is the diabetes table of the package; a file "
+    "of that name is ./example.",
+    parser=data_file,
+    metavar="DATA",
+    show_default=False,
+)
 
 
 @dataclass(frozen=True)
 class Problem:
     """The prompt, from a data file."""
 
+    note: ClassVar[str] = PROMPT_NOTE
+
     data: Annotated[Path | None, DataArgument] = None
-    target: Annotated[str, typer.Option(help="CSV column with the labels.")] = ""
-    context: Annotated[str, typer.Option(help="Rows of the context, as 0:64.")] = ""
-    query: Annotated[int | None, typer.Option(help="Row of the query.", show_default=False)] = None
-    features: Annotated[str, typer.Option(help="CSV columns to use, comma separated; default all.")] = ""
-    standardize: Annotated[bool, typer.Option("--standardize", help="Scale columns by the context.")] = False
-    center: Annotated[bool, typer.Option("--center", help="Subtract the mean label of the context.")] = False
+    target: Annotated[str, typer.Option(help="CSV column of the labels.")] = ""
+    context: Annotated[str, typer.Option(help="Data rows of the context, e.g. 0:64 for rows 0 to 63.")] = ""
+    query: Annotated[
+        int | None, typer.Option(help="Data row of the query, outside the context.", show_default=False)
+    ] = None
+    features: Annotated[
+        str,
+        typer.Option(help="CSV columns of the features, separated by commas.  [default: all but the target]"),
+    ] = ""
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize", help="Scale each feature to mean 0 and standard deviation 1 over the context."
+        ),
+    ] = False
+    center: Annotated[
+        bool, typer.Option("--center", help="Subtract the mean label of the context from all labels.")
+    ] = False
 
     def prompt(self) -> Prompt:
         """Return the prompt of the file, which is read once."""
@@ -44,7 +98,7 @@ class Problem:
         from lintrans.prompts.prompt import Prompt
 
         if self.data is None:
-            raise InputError("DATA must be given, got none; name a CSV or NPZ file first")
+            raise InputError("DATA must be given, got none; name a CSV or NPZ file, or write example")
         prepared = {"standardize": self.standardize, "center": self.center}
         if self.data.suffix.lower() == ".npz":
             self._forbid("CSV file", "target", "context", "query", "features")
@@ -52,7 +106,8 @@ class Problem:
         for name in ("target", "context", "query"):
             if getattr(self, name) in ("", None):
                 raise InputError(
-                    f"--{name} must be given for a CSV file, got none; see lintrans reduce --help"
+                    f"--{name} must be given for a CSV file, got none; see lintrans reduce --help for an "
+                    "example"
                 )
         return Prompt.from_csv(
             self.data,
@@ -64,7 +119,7 @@ class Problem:
         )
 
     def is_absent(self) -> bool:
-        """Tell whether there is no data file; options that describe one are then refused."""
+        """Return True without a data file; options that describe one are then refused."""
         if self.data is None:
             self._forbid("data file", *(f.name for f in fields(self)))
         return self.data is None
@@ -78,7 +133,7 @@ class Problem:
                 raise InputError(f"--{name} needs a {needed}, got {given!r} without one; leave it out")
 
     def settings(self) -> dict[str, Any]:
-        """Return the options as plain values, to be kept in result files."""
+        """Return the options as plain values, for the settings of a result file."""
         return {} if self.data is None else {**_plain(self), "data": self.data.name}
 
 
@@ -86,9 +141,12 @@ class Problem:
 class Weights:
     """Initial weights of the transformer."""
 
-    value: Annotated[float, typer.Option(help="Initial weight w.")] = 0.1
-    scale: Annotated[float, typer.Option(help="Standard deviation of W times sqrt(d).")] = 0.1
-    seed: Annotated[int, typer.Option(help="Seed of the random W.")] = 0
+    value: Annotated[float, typer.Option(help="Initial value of the weight w.")] = 0.1
+    scale: Annotated[
+        float,
+        typer.Option(help="Size of the initial W: its entries are normal with deviation scale/sqrt(d)."),
+    ] = 0.1
+    seed: Annotated[int, typer.Option(help="Random seed of the initial W.")] = 0
 
     def draw(self, d: int) -> TwoFactorWeights:
         """Return the initial weights for d features."""
@@ -99,10 +157,18 @@ class Weights:
 
 @dataclass(frozen=True)
 class Step:
-    """One learning rate, given as such or as mu."""
+    """One learning rate, given itself or as mu."""
 
-    step_size: Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)] = None
-    mu: Annotated[float | None, typer.Option(help="Effective step size instead.", show_default=False)] = None
+    step_size: Annotated[
+        float | None,
+        typer.Option(
+            help="Learning rate for the loss (prediction - y_q)^2 / 2; needs DATA.", show_default=False
+        ),
+    ] = None
+    mu: Annotated[
+        float | None,
+        typer.Option(help="Effective step size mu, instead of --step-size.", show_default=False),
+    ] = None
 
     def effective(self, problem: Problem) -> float:
         """Return mu, from the learning rate for a prompt if there is one."""
@@ -114,8 +180,8 @@ class Step:
             return self.eta(mode) / mode.unit_step_size
         if self.mu is None or self.step_size is not None:
             raise InputError(
-                f"without DATA --mu must be given and --step-size not, got {self.mu} and {self.step_size}; "
-                "as in --mu 0.9"
+                f"without DATA, --mu must be given and --step-size left out, got {self.mu} and "
+                f"{self.step_size}; write e.g. --mu 0.9"
             )
         return positive("--mu", self.mu)
 
@@ -126,7 +192,7 @@ class Step:
         if (self.step_size is None) == (self.mu is None):
             raise InputError(
                 "exactly one of --step-size and --mu must be given, "
-                f"got {self.step_size} and {self.mu}; choose one"
+                f"got {self.step_size} and {self.mu}; give one of them"
             )
         if self.mu is not None:
             return positive("--mu", self.mu) * mode.unit_step_size
@@ -137,10 +203,20 @@ class Step:
 class Variation:
     """What is added to plain gradient descent."""
 
-    weight_decay: Annotated[float, typer.Option(help=DECAY)] = 0.0
-    momentum: Annotated[float, typer.Option(help="Heavy-ball momentum, from 0 to below 1.")] = 0.0
+    weight_decay: Annotated[
+        float,
+        typer.Option(
+            help="Weight decay lambda. Without DATA it is in units of h |y_q|: a step then shrinks the "
+            "weights by mu times this value."
+        ),
+    ] = 0.0
+    momentum: Annotated[float, typer.Option(help="Heavy-ball momentum, at least 0 and below 1.")] = 0.0
     schedule: Annotated[
-        str, typer.Option(help="Step sizes over mu, by step, as 0.1,0.5 or 0.01:1:100,1; the last goes on.")
+        str,
+        typer.Option(
+            help="Factors on the step size, step by step, e.g. 0.1,0.5,1 or 0.01:1:100,1 for a warm-up of "
+            "100 steps. The last one is kept."
+        ),
     ] = ""
 
     def resolve(self, problem: Problem) -> Variant | None:
@@ -158,9 +234,22 @@ class Variation:
 class Axis:
     """The axis of a sweep and the start, from numbers or from a prompt with weights."""
 
-    step_size: Annotated[str, typer.Option(help="Learning rates, as 1e-5:2e-4:800; needs DATA.")] = ""
-    mu: Annotated[str, typer.Option(help=f"Effective step sizes instead.  [default: {ALL_MUS}]")] = ""
-    start: Annotated[str, typer.Option(help="Start u,v.  [default: from DATA, else the probe start]")] = ""
+    step_size: Annotated[
+        str, typer.Option(help="Learning rates start:stop:count, e.g. 1e-5:2e-4:800; needs DATA.")
+    ] = ""
+    mu: Annotated[
+        str,
+        typer.Option(
+            help=f"Effective step sizes mu, start:stop:count, instead of --step-size.  [default: {ALL_MUS}]"
+        ),
+    ] = ""
+    start: Annotated[
+        str,
+        typer.Option(
+            help="Start u,v, e.g. 0.4,0.4.  [default: the initial weights; without DATA, for each mu, a "
+            "balanced start from which the loss rises if it rises from any]"
+        ),
+    ] = ""
 
     def resolve(self, problem: Problem, weights: Weights) -> dict[str, Any]:
         """Return the arguments mus, start and unit_step_size of a sweep."""
@@ -170,13 +259,13 @@ class Axis:
         start = parse_start(self.start) if self.start else None
         if self.step_size and self.mu:
             raise InputError(
-                f"--step-size and --mu must not both be given, got {self.step_size} and {self.mu}; choose one"
+                f"--step-size and --mu must not both be given, got {self.step_size} and {self.mu}; "
+                "leave one out"
             )
         if problem.is_absent():
             if self.step_size:
                 raise InputError(
-                    f"--step-size needs DATA to become mu, got {self.step_size} without it; "
-                    "name a file, or use --mu"
+                    f"--step-size needs DATA, got {self.step_size} without it; name a data file, or use --mu"
                 )
             return {"mus": parse_positive_range("--mu", self.mu or ALL_MUS), "start": start}
         prompt = problem.prompt()

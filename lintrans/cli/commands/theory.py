@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lintrans.cli.commands.problem import LANDMARKS
 from lintrans.cli.kit import ranges
 from lintrans.cli.kit.answers import emit_json, progress, say, table
-from lintrans.cli.kit.options import Json, command_group
+from lintrans.cli.kit.options import Json, command_group, example, explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,18 +21,31 @@ if TYPE_CHECKING:
 app = command_group()
 
 
-@app.command()
+MU = """\
+mu is the effective step size: the learning rate times a number that lintrans reduce computes from a \
+prompt, for the trained weights P = diag(0, w) and K = diag(W, 0), the paper's two-factor model. u and v \
+are the two trained factors; the prediction is u v in units of the label."""
+
+
+@app.command(epilog=example("lintrans landmarks"))
+@explained(LANDMARKS, MU)
 def landmarks(
-    digits: Annotated[int, typer.Option(help="Prove them, to so many digits; 0: plain floating point.")] = 0,
+    digits: Annotated[
+        int, typer.Option(help="Number of proved digits; 0 prints unproved floating-point values.")
+    ] = 0,
     max_period: Annotated[
-        int, typer.Option(help="Add where cycles up to this period are born, superstable and double, proved.")
+        int,
+        typer.Option(
+            help="Also list, with proofs, where cycles up to this period appear, are superstable (attract "
+            "fastest) and double their period."
+        ),
     ] = 0,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
-    """List the values of mu at which the attractor of balanced training changes.
+    """List the values of mu at which balanced training changes.
 
-    Proofs need the extra lintrans[certify]; cycles of period 6 take half a minute.
+    Proofs need pip install 'lintrans[certify]'; with cycles of period 6 they take half a minute.
     """
     if not digits and not max_period:
         from lintrans.two_factor.balanced_slice import landmarks
@@ -63,26 +77,34 @@ def _columns(mark: Landmark) -> tuple[str, ...]:
     return mark.value, f"+- {mark.radius}", f"degree {degree}" if degree else ""
 
 
-@app.command()
+@app.command(epilog=example("lintrans ellipse --mu 0.9"))
+@explained(MU)
 def ellipse(
-    mu: Annotated[float, typer.Option(help="Effective step size, between 0 and 2.")],
+    mu: Annotated[float, typer.Option(help="Effective step size mu, between 0 and 2.")],
     json: Json = False,
 ) -> None:
-    """Print the invariant ellipse: its size, its exponents and its time averages, from closed forms."""
+    """Print the invariant ellipse: size, exponents, averages.
+
+    The invariant ellipse is the closed curve a^2/(2 + mu) + b^2/(2 - mu) = 1 in the modes a = sqrt(mu) (u +
+    v)/2 and b = sqrt(mu) (u - v)/2. Training from a start inside stays inside; almost every start outside
+    diverges. On the curve itself training is chaotic. Everything printed is a closed form.
+    """
     from lintrans.two_factor.invariant_ellipse import ellipse
 
     _answer(vars(ellipse(mu)), json=json)
 
 
-@app.command()
+@app.command(epilog=example("lintrans critical --start 0.4,0.3"))
+@explained(MU)
 def critical(
-    start: Annotated[str, typer.Option(help="Start u,v.")],
+    start: Annotated[str, typer.Option(help="Start u,v, e.g. 0.4,0.3.")],
     json: Json = False,
 ) -> None:
-    """Print up to which mu training from a start stays bounded, and up to which it converges.
+    """Print up to which mu training from a start stays bounded.
 
-    Bounded: inside the invariant ellipse, under every schedule of step sizes below that mu too.
-    Convergent: there, for almost every start, up to mu = 1.
+    Up to mu bounded the start lies inside the invariant ellipse, a closed curve that training never leaves;
+    this also holds under every schedule of smaller step sizes. Up to mu convergent, at most 1, training from
+    almost every such start converges.
     """
     from lintrans.two_factor.normal_form import critical_mu
 
@@ -90,16 +112,20 @@ def critical(
     _answer({"mu_bounded": bounded, "mu_convergent": min(bounded, 1.0)}, json=json)
 
 
-@app.command()
+@app.command(epilog=example("lintrans derive reduction.normal_form"))
 def derive(
     claim: Annotated[
-        str, typer.Argument(help="Claim, or family of claims; or all.", show_default=False)
+        str,
+        typer.Argument(
+            help="Id of a claim, name of a family of claims, or all.", metavar="CLAIM", show_default=False
+        ),
     ] = "",
     json: Json = False,
 ) -> int:
-    """List the claims of the theory, or recompute the proofs of one, of a family, or of all.
+    """List the claims of the theory, or prove them again.
 
-    Exits with 1 if a proof fails.
+    Without CLAIM it lists all ids with their statements. With CLAIM it repeats the proofs by computer
+    algebra, and exits with 1 if one fails.
     """
     from lintrans.symbolic.claims import claims
 
@@ -138,7 +164,7 @@ def _chosen(name: str) -> list[Claim]:
     if not found:
         raise InputError(
             f"claim must be an id, a family ({', '.join(FAMILIES)}) or all, got {name!r}; "
-            "lintrans derive lists the ids"
+            "lintrans derive lists all ids"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""What a person, or a program, sees: tables, one JSON object, progress, one-line complaints."""
+"""What a command prints: tables, one JSON object, progress, one-line errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def complain(message: str) -> None:
 
 
 def emit_json(answer: dict[str, Any] | list[Any]) -> None:
-    """Print one object or list; numbers that JSON has no name for (NaN, infinities) become null."""
+    """Print one object or list; NaN and infinities, which JSON lacks, become null."""
     print(json.dumps(_plain(answer), indent=2, allow_nan=False))
 
 
@@ -33,7 +33,7 @@ def say(*lines: str) -> None:
 
 
 def say_items(answer: Mapping[str, Any]) -> None:
-    """Print an answer, each of its items on a line."""
+    """Print an answer, one item per line."""
     for name, value in answer.items():
         print(f"{name}: {_on_one_line(value)}")
 
@@ -49,10 +49,10 @@ def table(rows: Sequence[tuple[str, ...]]) -> None:
 def progress(
     label: str, *, quiet: bool, unit: str = "cells", steps_per_cell: int | None = None
 ) -> Iterator[Report | None]:
-    """Show progress of a sweep on standard error: a bar on a terminal, else a line now and then.
+    """Show progress on standard error: a bar on a terminal, otherwise a line every few seconds.
 
-    The report it gives is called with what is done, what there is in all, and counts of what was found. The
-    rate is in map steps where it is known how many a cell takes; steps after an escape count as done.
+    The report it yields is called with the amount done, the total, and counts of what was found. The rate is
+    in map steps if ``steps_per_cell`` is known; steps after an escape count as done.
     """
     if quiet:
         yield None
@@ -63,7 +63,7 @@ def progress(
 
 
 class _Pace:
-    """How fast the work goes, and how long it will take."""
+    """Speed of the work, and the time that is left."""
 
     def __init__(self, label: str, unit: str, steps_per_cell: int | None) -> None:
         self.label, self.unit, self.steps_per_cell = label, unit, steps_per_cell
@@ -71,7 +71,7 @@ class _Pace:
         self.first: int | None = None  # done before this run, if it goes on with an older one
 
     def note(self, done: int) -> float:
-        """Take what is done into account; returns the time."""
+        """Note the amount done; returns the time."""
         self.first = done if self.first is None else self.first
         return time.monotonic()
 
@@ -97,7 +97,7 @@ def _bar(pace: _Pace) -> Iterator[Report]:
     note = TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True))  # cut if too long
     console = Console(stderr=True)
     with Progress(*columns, note, console=console, transient=True, expand=True) as bar:
-        task = bar.add_task(pace.label, total=None, note="compiling, if this is the first run")
+        task = bar.add_task(pace.label, total=None, note="compiling (only in the first run)")
 
         def report(done: int, total: int, found: Mapping[str, int] | None = None) -> None:
             now = pace.note(done)
@@ -111,7 +111,7 @@ def _bar(pace: _Pace) -> Iterator[Report]:
 @contextlib.contextmanager
 def _lines(pace: _Pace) -> Iterator[Report]:
     last = pace.began
-    compiling = f"{pace.label}: compiling, as the first run after installation does"
+    compiling = f"{pace.label}: compiling (only in the first run after installation)"
     alarm = threading.Timer(SECONDS_UNTIL_COMPILING, lambda: print(compiling, file=sys.stderr, flush=True))
     alarm.daemon = True
     alarm.start()

@@ -1,13 +1,15 @@
 """Options that commands of every subject share, each defined once.
 
-A command takes a group as one argument; `grouped` unfolds it into its options. Heavy imports wait
-until a method runs.
+A command takes a group as one argument; `grouped` unfolds it into its options, and adds the ``note`` of the
+group to the help. `example` ends the help of a command. Heavy imports wait until a method runs.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -18,21 +20,28 @@ import typer
 if TYPE_CHECKING:
     from lintrans.sweeps.executors import Executor
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-NSteps = Annotated[int, typer.Option("--n-steps", help="Gradient descent steps.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object and nothing else.")]
+NSteps = Annotated[int, typer.Option("--n-steps", help="Number of gradient descent steps.")]
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who computes the tiles of a sweep."""
+    """Where the tiles of a sweep are computed."""
 
-    executor: Annotated[str, typer.Option(help="Where to compute: threads, or dask.")] = "threads"
+    executor: Annotated[str, typer.Option(help="Where to compute: threads or dask.")] = "threads"
     scheduler: Annotated[
-        str, typer.Option(help="Dask scheduler, as tcp://host:8786.  [default: start one here]")
+        str,
+        typer.Option(
+            help="Address of a running Dask scheduler, e.g. tcp://host:8786.  "
+            "[default: start a cluster on this machine]"
+        ),
     ] = ""
     n_workers: Annotated[
         int | None,
-        typer.Option(help="Threads, or Dask processes, to start.  [default: all cores]", show_default=False),
+        typer.Option(
+            help="Number of threads, or of Dask processes, to start.  [default: one per core]",
+            show_default=False,
+        ),
     ] = None
 
     def start(self) -> Executor:
@@ -43,7 +52,7 @@ class Workers:
         if self.executor == "dask":
             return Dask(self.scheduler or None, n_workers=self.n_workers)
         if self.executor != "threads":
-            raise InputError(f"--executor must be threads or dask, got {self.executor!r}; choose one")
+            raise InputError(f"--executor must be threads or dask, got {self.executor!r}; write one of these")
         if self.scheduler:
             raise InputError(
                 f"--scheduler needs --executor dask, got {self.scheduler!r} without it; add --executor dask"
@@ -53,14 +62,15 @@ class Workers:
 
 @dataclass(frozen=True)
 class Files:
-    """Where results go."""
+    """Which files are written."""
 
-    output: Annotated[Path | None, typer.Option(help="HDF5 file to write.", show_default=False)] = None
+    output: Annotated[Path | None, typer.Option(help="HDF5 result file to write.", show_default=False)] = None
     figure: Annotated[
-        Path | None, typer.Option(help="Figure to draw: .png, .pdf or .svg.", show_default=False)
+        Path | None,
+        typer.Option(help="Figure to draw; the name ends in .png, .pdf or .svg.", show_default=False),
     ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False
 
 
 def command_group() -> typer.Typer:
@@ -68,8 +78,18 @@ def command_group() -> typer.Typer:
     return typer.Typer(rich_markup_mode=None)
 
 
+def example(command_line: str) -> str:
+    """Epilog of a help: one command line that runs as it stands, in lines that can be copied."""
+    glued = re.sub(r" (?!--)", "\0", command_line)  # an option and its value stay together
+    lines = textwrap.wrap(glued, 70, break_long_words=False, break_on_hyphens=False)
+    return "\b\nExample:\n  " + " \\\n    ".join(lines).replace("\0", " ")
+
+
 def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Unfold every dataclass argument of a command into its fields, as options of their own."""
+    """Unfold every dataclass argument of a command into its fields, as options of their own.
+
+    The command's docstring, which is its help, gets the ``note`` of each group as a last paragraph.
+    """
     groups: dict[str, Any] = {}
     parameters = []
     hints = get_type_hints(command, include_extras=True)
@@ -97,4 +117,14 @@ def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
-    return run
+    return explained(*(group.note for group in groups.values() if hasattr(group, "note")))(run)
+
+
+def explained(*notes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add paragraphs to the help of a command, which is its docstring."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command.__doc__ = "\n\n".join([inspect.cleandoc(command.__doc__ or ""), *notes])
+        return command
+
+    return add

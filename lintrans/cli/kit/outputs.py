@@ -1,4 +1,4 @@
-"""Files that a command leaves: checked before the work, written after it, named in the answer."""
+"""Files that a command writes: checked before the work, written after it, named in the answer."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ def check(files: Files) -> None:
 
 
 def check_differ(data: Path, figure: Path) -> None:
-    """Refuse one name for the result and its figure."""
+    """Refuse the same name for the result and its figure."""
     from lintrans.errors import InputError
 
     if data.resolve() == figure.resolve():
-        raise InputError(f"result and figure must be two files, got {data} for both; end the result in .h5")
+        raise InputError(
+            f"result and figure must be different files, got {data} for both; end the result in .h5"
+        )
 
 
 def write(result: Result, files: Files, context: dict[str, Any]) -> dict[str, str]:
-    """Save and draw what was asked for, with the settings ``context``; returns the names of the files."""
+    """Save and draw a result as the options say, adding the settings ``context``; returns file names."""
     from dataclasses import replace
 
     from lintrans.sweeps.store import save
@@ -74,7 +76,7 @@ def run(
 
 
 def answer(result: Result, files: Files, *, json: bool) -> None:
-    """Draw the result of a sweep, and say or print what it holds and what was written."""
+    """Draw the result of a sweep, and print what it contains and which files were written."""
     written = {"output": str(files.output), **draw(result, files)}
     if json:
         emit_json({**result.answer(), **written})
@@ -88,7 +90,7 @@ def answer(result: Result, files: Files, *, json: bool) -> None:
 
 
 def draw(result: Result, files: Files) -> dict[str, str]:
-    """Draw the figure if one was asked for; returns its name."""
+    """Draw the figure if the options name one; returns its name."""
     if files.figure is None:
         return {}
     from lintrans.plotting import plot, save_figure
