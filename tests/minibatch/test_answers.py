@@ -10,7 +10,7 @@ import pytest
 from leaky_prompts import PROMPTS, leaky, on_a_mode, project, start
 from problems import NEAR, check_refused, random_prompt
 
-from lintrans import TwoFactorWeights
+from lintrans.attention import TwoFactorWeights
 from lintrans.attention.batch_training import train_on_batches
 from lintrans.counting.limits import bisect_step_size, search_batch_size
 from lintrans.counting.proportions import proportion
@@ -79,7 +79,7 @@ def test_limits_out_of_reach_are_nan():
         ({"risk": 0.0}, ["risk", "got 0"]),
         ({"risk": 1.0}, ["risk", "got 1"]),
         ({"low": 0.0}, ["low", "positive"]),
-        ({"low": 3.0}, ["high", "low = 3", "exchange"]),
+        ({"low": 3.0}, ["high", "low = 3", "swap"]),
         ({"ratio": 1.0}, ["ratio", "above 1"]),
         ({"n_trials": 0}, ["n_trials"]),
     ],
@@ -151,7 +151,7 @@ def test_the_trained_step_size_keeps_the_risk_and_the_next_does_not():
     check_refused(
         lambda: trained_step_size(prompts, 1.0, 2.0, risk=0.2, event="lost", **asked), ["event", "'lost'"]
     )
-    check_refused(lambda: trained_step_size(prompts, 2.0, 1.0, risk=0.2, **asked), ["high", "exchange"])
+    check_refused(lambda: trained_step_size(prompts, 2.0, 1.0, risk=0.2, **asked), ["high", "swap"])
 
 
 def test_a_cell_of_a_trained_map_is_its_trainings():

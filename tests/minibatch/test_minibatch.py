@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 from problems import MODE, NEAR, NOISY, check_refused, random_prompt
 
-from lintrans import TwoFactorWeights, example_data
+from lintrans import example_data
+from lintrans.attention import TwoFactorWeights
 from lintrans.attention.batch_training import Problems, train_on_batches
 from lintrans.attention.training import train
 from lintrans.attention.transformer import FullWeights, Problem

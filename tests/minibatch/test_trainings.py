@@ -10,7 +10,7 @@ import pytest
 from leaky_prompts import PROMPTS, project, start
 from problems import NEAR, check_refused, stopped_after
 
-from lintrans import TwoFactorWeights
+from lintrans.attention import TwoFactorWeights
 from lintrans.attention.batch_training import Problems, train_on_batches
 from lintrans.minibatch import Batches, EscapeSweep, Population, draw_batches, escape_times, population
 from lintrans.minibatch.sampling import SAMPLINGS
