@@ -1,6 +1,6 @@
 """The largest step size and the smallest batch size of a risk: by the random map, and by trainings.
 
-Each is looked for by counting at a few step sizes or batch sizes (`lintrans.counting.limits`), all of them
+Each is found by counting events at a few step sizes or batch sizes (`lintrans.counting.limits`), all of them
 with the same batches.
 """
 
@@ -36,9 +36,9 @@ def refine_step_size(
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
-    """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
+    """Largest step size for a batch size, by more trajectories at step sizes close to the answer of a map.
 
-    Beyond the map too; the other arguments are those of `largest_step_size`.
+    The answer may lie outside the map. The other arguments are those of `largest_step_size`.
     """
     low, high = coarse.bracket(batch_size, risk, event)
     return largest_step_size(
@@ -74,7 +74,7 @@ def largest_step_size(
 ) -> Limit:
     """Largest step size for a batch size, measured on trajectories of the random map.
 
-    Trajectories at all step sizes see the same batches. The risk is taken to grow with the step size.
+    Trajectories at all step sizes see the same batches. The risk is assumed to grow with the step size.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def trained_step_size(
 ) -> Limit:
     """Largest learning rate up to which training keeps a risk, measured on trainings.
 
-    Trainings at all learning rates see the same batches. The risk is taken to grow with the learning rate.
+    Trainings at all learning rates see the same batches. The risk is assumed to grow with the learning rate.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def trained_batch_size(
     sizes
         Batch sizes, increasing; a few of them are tried, by `lintrans.counting.search_batch_size`.
     batches
-        How training goes in batches; the size is one of ``sizes``, whatever is given here.
+        How training goes in batches. Its size does not matter: sizes are those of ``sizes``.
     risk, event, n_trainings, progress
         As in `trained_step_size`.
     prompts, step_size, value, key_query, n_threads

@@ -1,8 +1,8 @@
 """When trajectories of mini-batch training leave the safe region, and when they diverge.
 
-The safe region is the invariant ellipse of full-batch training: no full-batch orbit leaves it, and out of
-it full-batch training diverges. Mini-batch training may leave it and come back; it has diverged once |r| >
-1e4. A batch by itself keeps an ellipse of its own. Claims minibatch.drift, minibatch.crossing and
+The safe region is the invariant ellipse of full-batch training: no full-batch orbit leaves it, and outside it
+full-batch training diverges. Mini-batch training may leave it and come back. It has diverged once |r| > 1e4.
+Each batch alone has an ellipse of its own. Claims minibatch.drift, minibatch.crossing and
 minibatch.ellipse.
 """
 
@@ -46,7 +46,7 @@ class EscapeTimes(BatchResult):
     end_b: FloatArray = on("trajectory", text="imbalance mode b after the last step, or after it diverged")
 
     def check(self) -> None:
-        """Refuse steps that no computation gives."""
+        """Refuse steps that are out of range."""
         n_steps = count("n_steps", self.settings.get("n_steps"), minimum=0)
         positive("mu", self.settings.get("mu"))
         for event in EVENTS:
@@ -95,7 +95,8 @@ class EscapeTimes(BatchResult):
     def hazard(self, event: str, first: int, last: int) -> Proportion:
         """Probability per step of the event between two steps, of those to which it has not happened before.
 
-        The interval treats steps of the window as alike; the value is events over steps at risk, NaN if none.
+        The value is the number of events over the number of steps at risk, NaN if there are none. The interval
+        treats all steps of the window alike.
         """
         steps = self._steps(event)
         alive = (steps < 0) | (steps > first)

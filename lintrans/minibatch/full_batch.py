@@ -4,9 +4,9 @@ The full batch knows the prompts by three means, of y^2, of y M and of M (x) M: 
 
     w' = w - eta (w <W, H W> - <g, W>),    W' = W - eta w (w H W - g),    g = mean y M,  H = mean M (x) M.
 
-Many step sizes are trained side by side, and a second time between the two that enclose the answer. On a
-shared mode it is `lintrans.two_factor.critical_mu` over |C|; off it the sharpest direction of H decides too,
-and training leaves sooner.
+Many step sizes are trained at once, then as many between the two that enclose the answer. On a shared mode it
+is `lintrans.two_factor.critical_mu` over |C|. Without one, the sharpest direction of H matters too, and
+training leaves at smaller step sizes.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Population:
     direction : (d, d) array or None
         The mode D, of unit Frobenius norm; None where only numbers were given.
     leakage : (N,) array or None
-        Norm of what M_i has beside the mode, over the norm of M_i; 0 where the mode is shared exactly.
+        Norm of the part of M_i outside the mode, over the norm of M_i; 0 if the mode is shared exactly.
 
     Raises
     ------
@@ -143,8 +143,8 @@ class Population:
     def from_prompts(cls, prompts: Sequence[Prompt] | PromptMoments) -> Population:
         """Project prompts onto the direction in which training first moves W: D along mean y_i M_i.
 
-        It is the shared mode if there is one. ``leakage`` tells how far each prompt is from it; the numbers
-        of a population with leakage describe another problem than the training of the prompts, a near one.
+        It is the shared mode if there is one. ``leakage`` is the part of each prompt outside it. A population
+        with leakage does not describe the training of its prompts exactly, but a problem close to it.
 
         Raises
         ------
@@ -224,7 +224,7 @@ class Population:
 
     @property
     def leaks(self) -> bool:
-        """Whether a prompt has a part beside the mode, so that the random map is only near to training."""
+        """Whether a prompt has a part outside the mode; the random map is then only close to training."""
         return self.leakage is not None and bool(self.leakage.any())
 
     @property
@@ -265,7 +265,7 @@ class Population:
         return np.array([self.curvatures - 1, self.mismatches])
 
     def summary(self) -> dict[str, Any]:
-        """Numbers that say what training on the prompts will be like."""
+        """Numbers that describe what training on the prompts will be like."""
         return {
             "n_prompts": self.n_prompts,
             "unit_step_size": self.unit_step_size,
@@ -297,7 +297,7 @@ class PromptMoments:
 
     @classmethod
     def of(cls, prompts: Sequence[Prompt] | PromptMoments) -> PromptMoments:
-        """Take from prompts what training sees; what was taken before is returned as it is.
+        """Return what training sees of prompts; it is returned unchanged if it is given instead of prompts.
 
         Raises
         ------
@@ -327,14 +327,14 @@ class PromptMoments:
 
     @functools.cached_property
     def spans(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Contexts and queries in coordinates of their spans, and the basis of either, (d, rank)."""
+        """Contexts in coordinates of their span with its basis, (d, rank); then the same for queries."""
         return *_in_span(self.contexts), *_in_span(self.queries)
 
 
 def _in_span(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Coordinates of vectors in an orthonormal basis of their span, (N, r), and the basis, (d, r).
 
-    What fills the space is left as it is.
+    If their span is the whole space, the vectors are returned unchanged.
     """
     _, sizes, basis = np.linalg.svd(vectors, full_matrices=False)
     rank = int((sizes > ROUNDING * sizes[0]).sum())

@@ -1,8 +1,8 @@
 """The risk of a step size and a batch size, and the largest step size that keeps it low.
 
 Every cell of a map is measured by its own trajectories of the random two-factor map. Cells of one batch
-size see the same batches, so that the risk along the step sizes is smooth. The answers come with the
-intervals that counting allows; where the map does not reach far enough they are NaN.
+size see the same batches, so that the risk is smooth along the step sizes. The answers come with
+confidence intervals; they are NaN if the map does not reach far enough.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RiskMap(BatchResult):
     diverged: IntArray = on("step_size", "batch_size", text="trajectories that diverged, |r| > 1e4")
 
     def check(self) -> None:
-        """Refuse counts that no computation gives."""
+        """Refuse counts that are out of range."""
         n = count("n_trajectories", self.settings.get("n_trajectories"))
         for event in EVENTS:
             counts = getattr(self, event)
@@ -70,14 +70,14 @@ class RiskMap(BatchResult):
 
     @classmethod
     def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        """Version 0.1 wrote a critical step size only where one was measured."""
+        """Add what version 0.1 left out: it wrote a critical step size only if it was measured."""
         return {"critical_step_size": None} | super().updated(settings)
 
     @property
     def critical_step_size(self) -> float:
         """Largest learning rate that keeps full-batch training in the ellipse.
 
-        Measured on trainings of prompts that share no mode, up to 32 features; else that of the mode.
+        Measured for trainings of prompts with at most 32 features; otherwise that of the mode.
         """
         measured = self.settings["critical_step_size"]
         if measured is not None:
@@ -91,7 +91,7 @@ class RiskMap(BatchResult):
         return self.by_mode or (self.trained and self.settings["critical_step_size"] is None)
 
     def batches(self, size: int) -> Batches:
-        """How training with batches of a size goes on this map."""
+        """How training went in the batches of one size."""
         return Batches.of(self.settings, size=size)
 
     def risk(self, event: str = "left") -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -120,7 +120,7 @@ class RiskMap(BatchResult):
         )
 
     def bracket(self, batch_size: int, risk: float, event: str = "left") -> tuple[float, float]:
-        """Step sizes around the largest one of a risk, to look for it; of the map, where that holds it."""
+        """Return two step sizes to begin a search with; they enclose the answer if the map contains it."""
         found = self.largest_step_size(batch_size, risk, event)
         low = found.low if math.isfinite(found.low) else float(self.step_size[0])
         return low, found.high if found.high > low else 2 * low
@@ -158,7 +158,7 @@ class RiskGrid(BatchSweep):
     batch_sizes
         Batch sizes, increasing.
     batches
-        How training goes in batches; the size is that of the axis, whatever is given here.
+        How training goes in batches. Its size does not matter: sizes are those of the axis.
     """
 
     result = RiskMap
@@ -209,7 +209,7 @@ class RiskGrid(BatchSweep):
         return {"step_size": self.etas, "batch_size": self.sizes, **super().axes()}
 
     def settings(self) -> dict[str, Any]:
-        """How trainings go and what they are of; the prompts and axes are arrays of the result."""
+        """How the trainings go, and what is trained; the prompts and axes are arrays of the result."""
         unit = {"mu_per_step_size": 1 / self.drawn_from.unit_step_size, "critical_step_size": None}
         named = super().settings() | unit
         del named["batch_size"]
@@ -239,8 +239,8 @@ class RiskSweep(RiskGrid, MapSweep):
     u, v
         Start; `lintrans.minibatch.population.Population.project` gives that of weights.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`). The size is that of the axis,
-        whatever is given here.
+        How training goes in batches (`lintrans.minibatch.sampling.Batches`). Its size does not matter:
+        sizes are those of the axis.
     n_trajectories
         Of each cell: 1000 tell a risk of 1 % to 0.6 %.
 

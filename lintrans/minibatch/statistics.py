@@ -139,7 +139,8 @@ def stationary_density(
 ) -> InvariantDensity:
     """Density of the full-batch residual r after some steps, of the trajectories that have not diverged.
 
-    Raise ``batches.n_steps`` until it changes no more: then it is the stationary one, as far as there is one.
+    Raise ``batches.n_steps`` until the density no longer changes: it is then the stationary one, if there is
+    one.
 
     Parameters
     ----------

@@ -35,14 +35,14 @@ class TrainedRiskSweep(RiskGrid, Trainings):
     value, key_query
         Initial weights w and W, a number and a (d, d) array.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`). The size is that of the axis,
-        whatever is given here.
+        How training goes in batches (`lintrans.minibatch.sampling.Batches`). Its size does not matter:
+        sizes are those of the axis.
     n_trainings
         Of each cell: 200 tell a risk of 10 % to 4 %.
     critical_step_size
         Largest learning rate with which full-batch training stays in the ellipse, if it is known. By default
-        it is measured (`lintrans.minibatch.full_batch.full_batch_step_size`); above 32 features, or where
-        the smallest step size leaves, it is NaN.
+        it is measured (`lintrans.minibatch.full_batch.full_batch_step_size`); above 32 features, or if
+        training leaves at the smallest step size too, it is NaN.
 
     Raises
     ------

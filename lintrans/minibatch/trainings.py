@@ -188,7 +188,7 @@ def trained_escapes(
 ) -> EscapeTimes:
     """Train the two-factor transformer many times from one start with different batches.
 
-    Exact for prompts that do not share a mode, where the random map is only near; about d^2 times its work.
+    Exact also for prompts that share no mode, for which the random map is only close. About d^2 times its work.
     Arguments are those of `lintrans.minibatch.trainings.TrainingSweep`, and n_threads and progress as in
     `lintrans.two_factor.gather_evidence`.
 

@@ -1,8 +1,8 @@
 """Many trainings from one start: what sweeps over them share, and the walk of the random map.
 
-A sweep draws batches from prompts and repeats training with different ones. It follows the random map of the
-prompts' mode (`MapSweep`) or the transformer itself (`lintrans.minibatch.trainings.Trainings`), and sees a
-training by two events: it leaves the ellipse of the full batch, and it diverges.
+A sweep draws batches from prompts, and repeats training with different batches. It follows the random map of
+the prompts' mode (`MapSweep`) or the transformer itself (`lintrans.minibatch.trainings.Trainings`). Of each
+training it records two events: it leaves the ellipse of the full batch, and it diverges.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class BatchResult(Result):
 
     @classmethod
     def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        """Version 0.1 wrote what was done otherwise than usual, and left out the usual."""
+        """Add what version 0.1 left out: it wrote these settings only if they differ from the usual ones."""
         return {"schedule": None, "trained": False, "by_mode": False} | settings
 
     @property
     def trained(self) -> bool:
-        """Whether trajectories are trainings of the transformer; else they are of the random map."""
+        """Whether the trajectories are trainings of the transformer, and not of the random map."""
         return bool(self.settings["trained"])
 
     @property
     def by_mode(self) -> bool:
-        """Whether the random map is that of prompts projected onto a mode which they do not share."""
+        """Whether the prompts of the random map were projected onto a mode that they do not share."""
         return bool(self.settings["by_mode"])
 
     @property
@@ -107,7 +107,7 @@ class BatchSweep(Sweep):
         }
 
     def settings(self) -> dict[str, Any]:
-        """How trainings go and what they are of; the prompts are arrays of the result."""
+        """How the trainings go, and what is trained; the prompts are arrays of the result."""
         u, v = self.start
         of = {"trained": self.is_trained, "by_mode": not self.is_trained and self.drawn_from.leaks}
         return {"u": u, "v": v, **self.batches.settings(), "n_trajectories": self.n_repeats, **of}
@@ -133,7 +133,7 @@ class MapSweep(BatchSweep):
         return self.population
 
     def follow(self, mu: float, batches: Batches, part: slice) -> Found:
-        """Events and ends of a part of the trajectories at a step size."""
+        """Events and ends of some of the trajectories, at one step size."""
         n, (u, v) = part.stop - part.start, self.start
         a, b = normal_form.to_modes([mu], [u], [v])
         states = (np.full(n, x) for x in (mu, a[0], b[0]))
@@ -143,7 +143,7 @@ class MapSweep(BatchSweep):
 def walk(
     prompts: FloatArray, mu: FloatArray, a: FloatArray, b: FloatArray, *, batches: Batches, first: int = 0
 ) -> Found:
-    """Call `kernels.walk` with the ellipse of mu; from mu = 2 on only the slice |a| <= 2 at 2 is safe.
+    """Call `kernels.walk` with the ellipse of mu; at mu = 2 only the slice |a| <= 2 is safe, above nothing.
 
     Parameters
     ----------
