@@ -95,8 +95,8 @@ class EscapeTimes(BatchResult):
     def hazard(self, event: str, first: int, last: int) -> Proportion:
         """Probability per step of the event between two steps, of those to which it has not happened before.
 
-        The value is the number of events over the number of steps at risk, NaN if there are none. The interval
-        treats all steps of the window alike.
+        The value is the number of events over the number of steps at risk, NaN if there are none. The
+        interval treats all steps of the window alike.
         """
         steps = self._steps(event)
         alive = (steps < 0) | (steps > first)
