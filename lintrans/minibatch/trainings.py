@@ -189,8 +189,8 @@ def trained_escapes(
     """Train the two-factor transformer many times from one start with different batches.
 
     Exact also for prompts that share no mode, for which the random map is only close. It takes about d^2
-    times as long. Arguments are those of `lintrans.minibatch.trainings.TrainingSweep`, and n_threads and progress as in
-    `lintrans.two_factor.gather_evidence`.
+    times as long. Arguments are those of `lintrans.minibatch.trainings.TrainingSweep`, and n_threads and
+    progress as in `lintrans.two_factor.gather_evidence`.
 
     Returns
     -------
