@@ -12,8 +12,8 @@ from report import limit_row, row
 
 import lintrans as lt
 from lintrans.attention.batch_training import Problems, train_on_batches
-from lintrans.minibatch import Population, draw_batches, training_sweep
-from lintrans.minibatch.escapes import walk
+from lintrans.minibatch import Batches, Population, TrainingSweep, draw_batches
+from lintrans.minibatch.walks import walk
 from lintrans.prompts import prompts_from_csv
 from lintrans.sweeps import grid as sweeps
 from lintrans.two_factor import kernels
@@ -252,8 +252,8 @@ def random_map():
 def _walk_batches(size, n, sampling, first=0):
     """Trajectories that do not leave, of prompts that share their minimum."""
     start = (np.full(n, x) for x in (0.5, 0.6, 0.3))
-    how = {"batch_size": size, "sampling": sampling, "seed": 1, "first": first, "n_steps": 3000}
-    events, _ = walk(PROMPTS, *start, **how)
+    batches = Batches(size, sampling=sampling, n_steps=3000, seed=1)
+    events, _ = walk(PROMPTS, *start, batches=batches, first=first)
     assert (events < 0).all()
 
 
@@ -273,9 +273,10 @@ def trainings():
     )
     weights = lt.initial_weights(10, value=0.1, scale=0.1, seed=0)
     eta, size, n_steps, n, few = 5e-5, 32, 1000, 1024, 200
-    asked = {"value": weights.value, "key_query": weights.key_query, "batch_size": size, "n_steps": n_steps}
-    sweep = training_sweep(prompts, step_size=eta, n_trainings=n, **asked)
-    literal, batches = Problems(prompts, weights), draw_batches(4000, size, few)
+    start = {"value": weights.value, "key_query": weights.key_query}
+    batches = Batches(size, n_steps=n_steps)
+    sweep = TrainingSweep(prompts, step_size=eta, **start, batches=batches, n_trainings=n)
+    literal, drawn = Problems(prompts, weights), draw_batches(4000, Batches(size, n_steps=few))
 
     def compiled(part):
         assert (sweep.compute(part)["left"] < 0).all()
@@ -284,7 +285,7 @@ def trainings():
         BATCH_ROUNDS,
         compiled=timed(lambda: compiled(slice(0, n))),
         two=threaded(compiled, n, 2, cells_per_slice=128),
-        literal=timed(lambda: train_on_batches(literal, weights, batches, step_size=eta)),
+        literal=timed(lambda: train_on_batches(literal, weights, drawn, step_size=eta)),
         peak=timed(native.peak),
     )
     work, n_seen = f"{n:,} trainings x {n_steps:,} steps, d = 10, B = {size}", n * n_steps * size

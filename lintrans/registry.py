@@ -8,7 +8,7 @@ To add a subject, write its folder and one entry of `SUBJECTS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -62,12 +62,16 @@ class Subject(NamedTuple):
         their versions.
     kinds : mapping
         Its kinds of results, by the name in result files.
+    arguments : tuple of str
+        Frozen dataclasses that its sweeps have among their arguments; the journal of a sweep keeps their
+        fields.
     groups : tuple of Group
         Its commands.
     """
 
     packages: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = {}
+    arguments: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
 
 
@@ -150,6 +154,11 @@ SUBJECTS: dict[str, Subject] = {
                 sweeps=(f"{_BATCHES}.risk:RiskSweep", f"{_BATCHES}.trained_risks:TrainedRiskSweep"),
             ),
         },
+        arguments=(
+            f"{_BATCHES}.population:Population",
+            f"{_BATCHES}.population:PromptMoments",
+            f"{_BATCHES}.sampling:Batches",
+        ),
         groups=(Group("Mini-batches", f"{_COMMANDS}.batches", ("minibatch", "escapes")),),
     ),
     "verification": Subject(
@@ -195,5 +204,13 @@ def packages_of(kind: str) -> tuple[str, ...]:
 
 def sweep_named(name: str) -> Any:
     """Class of the sweep with this name; a KeyError if there is none."""
-    places = {place.partition(":")[2]: place for kind in kinds().values() for place in kind.sweeps}
-    return find(places[name])
+    return _find_named(name, (place for kind in kinds().values() for place in kind.sweeps))
+
+
+def argument_named(name: str) -> Any:
+    """Class with this name that sweeps have among their arguments; a KeyError if there is none."""
+    return _find_named(name, (place for subject in SUBJECTS.values() for place in subject.arguments))
+
+
+def _find_named(name: str, places: Iterable[str]) -> Any:
+    return find({place.partition(":")[2]: place for place in places}[name])

@@ -9,7 +9,7 @@ import pytest
 
 from lintrans.attention.transformer import FullWeights, TwoFactorWeights
 from lintrans.errors import InputError, LintransError
-from lintrans.minibatch import Population, escape_times, risk_map, stationary_density
+from lintrans.minibatch import Batches, Population, escape_times, risk_map, stationary_density
 from lintrans.prompts.prompt import Prompt, example_data
 from lintrans.sweeps import store
 from lintrans.sweeps.executors import Threads
@@ -103,18 +103,23 @@ OF_THE_PLANE = {  # small results of every kind that is not a sweep
 NOISY = Population.sampled(20, spread=0.3, noise=0.3, seed=1)
 MODE = [Prompt.from_arrays([[x]], [1.0], [2.0], 2 * x + 0.5) for x in (0.5, 1.0, 1.5)]  # share a mode
 NEAR = [random_prompt(40, 2, seed) for seed in range(4)]  # do not
+BRIEF = Batches(1, n_steps=50)
 OF_BATCHES = {
-    "risk map": lambda: risk_map(NOISY, [0.1, 0.3, 1.0], [1, 4, 16], 0.5, 0.5, n_trajectories=40, n_steps=50),
-    "risk of one cell": lambda: risk_map(NOISY, [0.3], [4], 0.5, 0.5, n_trajectories=40, n_steps=50),
-    "escapes": lambda: escape_times(NOISY, 0.9, 0.5, 0.5, batch_size=1, n_trajectories=40, n_steps=50),
-    "no escapes": lambda: escape_times(NOISY, 0.1, 0.5, 0.5, batch_size=8, n_trajectories=10, n_steps=9),
+    "risk map": lambda: risk_map(
+        NOISY, [0.1, 0.3, 1.0], [1, 4, 16], 0.5, 0.5, batches=BRIEF, n_trajectories=40
+    ),
+    "risk of one cell": lambda: risk_map(NOISY, [0.3], [4], 0.5, 0.5, batches=BRIEF, n_trajectories=40),
+    "escapes": lambda: escape_times(NOISY, 0.9, 0.5, 0.5, batches=BRIEF, n_trajectories=40),
+    "no escapes": lambda: escape_times(
+        NOISY, 0.1, 0.5, 0.5, batches=Batches(8, n_steps=9), n_trajectories=10
+    ),
     "density of batches": lambda: stationary_density(
-        NOISY, 0.5, 0.5, 0.5, batch_size=4, n_trajectories=200, n_bins=8
+        NOISY, 0.5, 0.5, 0.5, batches=Batches(4, n_steps=1024), n_trajectories=200, n_bins=8
     ),
     "batches on a mode": lambda: verify_batches(
-        MODE, step_size=0.05, value=0.5, key_query=[[0.5]], batch_size=2, n_steps=40
+        MODE, step_size=0.05, value=0.5, key_query=[[0.5]], batches=Batches(2, n_steps=40)
     ),
     "batches near a mode": lambda: verify_batches(
-        NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batch_size=2, n_steps=40
+        NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batches=Batches(2, n_steps=40)
     ),
 }

@@ -33,8 +33,8 @@ import numpy as np
 import sympy as sp
 
 from lintrans.two_factor import normal_form
-from lintrans.minibatch import Population, geometry
-from lintrans.minibatch.escapes import walk
+from lintrans.minibatch import Batches, Population, geometry
+from lintrans.minibatch.walks import walk
 from lintrans.symbolic import minibatch, modes, schedules
 from lintrans.symbolic.claims import claims
 from lintrans.symbolic.symbols import a, b, mu, sigma
@@ -67,15 +67,14 @@ n = 200_000
 
 def levels_after(size, seed):
     """Levels Q' after one step, by batches drawn from the population."""
-    how = {"batch_size": size, "sampling": "with-replacement", "seed": seed, "first": 0, "n_steps": 1}
+    batches = Batches(size, n_steps=1, seed=seed)
     start = (np.full(n, x) for x in (step_size, start_a, start_b))
-    return normal_form.ellipse_level(step_size, *walk(population.for_kernels(), *start, **how)[1])
+    return normal_form.ellipse_level(step_size, *walk(population.for_kernels(), *start, batches=batches)[1])
 
 
 for size in (1, 8, 64):
-    derived = float(
-        geometry.level_drift(step_size, start_a, start_b, geometry.batch_moments(population, size))
-    )
+    moments = geometry.batch_moments(population, Batches(size))
+    derived = float(geometry.level_drift(step_size, start_a, start_b, moments))
     found = levels_after(size, seed=size) - normal_form.ellipse_level(step_size, start_a, start_b)
     error = found.std() / np.sqrt(n)
     print(f"B = {size:<3} drift of Q: derived {derived:.6f}, drawn {found.mean():.6f} +- {error:.6f}")
@@ -174,13 +173,12 @@ print(f"full batch {critical:.4f}, any batches {critical / population.curvatures
 population = Population.sampled(200, spread=0.4, noise=0.3, seed=3)
 start_a, start_b = 1.5, np.sqrt(1.2 * (1 - 1.5**2 / 2.8))  # on the ellipse
 for part in (1.0, 0.5, 0.1):
-    how = {"batch_size": 8, "sampling": "with-replacement", "seed": 9, "first": 0, "n_steps": 1}
+    batches = Batches(8, n_steps=1, seed=9, schedule=[part])
     start = (np.full(n, x) for x in (step_size, start_a, start_b))
-    _, ends = walk(population.for_kernels(), *start, **how, schedule=np.array([part]))
+    _, ends = walk(population.for_kernels(), *start, batches=batches)
     found = normal_form.ellipse_level(step_size, *ends)
-    derived = float(
-        geometry.level_drift(step_size, start_a, start_b, geometry.batch_moments(population, 8), part=part)
-    )
+    moments = geometry.batch_moments(population, batches)
+    derived = float(geometry.level_drift(step_size, start_a, start_b, moments, part=part))
     error = found.std() / np.sqrt(n)
     print(f"kappa = {part}: drift of Q: derived {derived:.6f}, drawn {found.mean():.6f} +- {error:.6f}")
     assert abs(found.mean() - derived) < 5 * error

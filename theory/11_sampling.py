@@ -38,15 +38,16 @@ import math
 import numpy as np
 import sympy as sp
 
-from lintrans.minibatch import Population, batch_exponents, escape_times, geometry
-from lintrans.minibatch.escapes import walk
+from lintrans.minibatch import Batches, Population, batch_exponents, escape_times, geometry
+from lintrans.minibatch.walks import walk
 from lintrans.symbolic import sampling, switching
 from lintrans.symbolic.claims import claims
 from lintrans.symbolic.symbols import mu
 
 S, s = 1.2, 0.5
 roots = np.sqrt([1 + s, 1 - s])
-found = batch_exponents(Population(roots, roots), S, 1.0, 1.0, batch_size=1, n_steps=512).along
+batches = Batches(1, n_steps=512)
+found = batch_exponents(Population(roots, roots), S, 1.0, 1.0, batches=batches).along
 derived = float(sampling.two_point_exponent(S, s))
 print(f"S = {S}: derived {derived:.5f}, drawn {found.value:.5f} +- {found.standard_error:.5f}")
 assert abs(found.value - derived) < 5 * found.standard_error
@@ -80,10 +81,8 @@ n_steps = round(float(sampling.flattening_time(start, end, step_size, (step_size
 imbalance = math.sqrt(start**2 - step_size**2) / 2
 n, first = 1000, math.sqrt((start + step_size) / 2)
 labels = Population([1.0, 1.0], [1 + s, 1 - s])
-how = {"batch_size": 1, "sampling": "with-replacement", "seed": 1, "first": 0, "n_steps": n_steps}
-_, (end_a, end_b) = walk(
-    labels.for_kernels(), np.full(n, step_size), np.full(n, first), np.full(n, imbalance / first), **how
-)
+states = (np.full(n, x) for x in (step_size, first, imbalance / first))
+_, (end_a, end_b) = walk(labels.for_kernels(), *states, batches=Batches(1, n_steps=n_steps, seed=1))
 logs = np.log(end_a * end_b)
 derived, error = math.log(math.sqrt(end**2 - step_size**2) / 2), logs.std() / math.sqrt(n)
 print(f"{n_steps} steps: ln D derived {derived:.4f}, drawn {logs.mean():.4f} +- {error:.4f}")
@@ -113,10 +112,10 @@ assert abs(logs.mean() - derived) < 5 * error
 # %%
 population = Population.sampled(500, spread=0.4, noise=0.0, seed=6)
 for size in (16, 64, 256, 1024):
-    eta = geometry.certified_step_size(population, 1.5, 0.6, batch_size=size, n_steps=1000, risk=0.01)
-    left = escape_times(
-        population, population.mu(eta), 1.5, 0.6, batch_size=size, n_trajectories=200
-    ).probability("left")
+    batches = Batches(size, n_steps=1000)
+    eta = geometry.certified_step_size(population, 1.5, 0.6, batches=batches, risk=0.01)
+    found = escape_times(population, population.mu(eta), 1.5, 0.6, batches=batches, n_trajectories=200)
+    left = found.probability("left")
     print(
         f"B = {size:<5} certified at mu = {population.mu(eta):.4f}, left: {left.value} (to {left.high:.3f})"
     )
@@ -144,13 +143,12 @@ threshold = float(switching.switching_threshold(sp.Integer(1)))
 print(f"mu = 1: s* = {threshold:.6f}, words at s = 3/5: {switching.escape_words('1', '3/5', '1/10')}")
 for s in (0.999 * threshold, 0.6):
     a = np.random.default_rng(1).uniform(0.1, 0.999, 2000) * math.sqrt(2 + step_size * (1 - s))
-    how = {"batch_size": 1, "sampling": "with-replacement", "seed": 2, "first": 0, "n_steps": 4000}
     events, _ = walk(
         Population([1.0, 1.0], [1 + s, 1 - s]).for_kernels(),
         np.full(2000, step_size),
         a,
         np.zeros(2000),
-        **how,
+        batches=Batches(1, n_steps=4000, seed=2),
     )
     diverged = int((events[:, 1] >= 0).sum())
     print(f"s = {s:.4f}: {diverged} of 2000 diverged within 4,000 steps")

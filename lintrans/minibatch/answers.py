@@ -1,6 +1,6 @@
 """The largest step size and the smallest batch size of a risk: by the random map, and by trainings.
 
-Each is looked for by counting at a few step sizes or batch sizes (`lintrans.counting.limits`), all of them
+Each is found by counting events at a few step sizes or batch sizes (`lintrans.counting.limits`), all of them
 with the same batches.
 """
 
@@ -13,41 +13,41 @@ from numpy.typing import ArrayLike
 
 from lintrans.counting.limits import RATIO, Limit, bisect_step_size, search_batch_size, successive
 from lintrans.errors import increasing
-from lintrans.minibatch.escapes import N_STEPS, check_event, escape_times
+from lintrans.minibatch import defaults
+from lintrans.minibatch.escapes import EscapeSweep, TrajectorySweep
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.risk import RiskMap
-from lintrans.minibatch.sampling import check_batch_size
-from lintrans.minibatch.trainings import N_TRAININGS, run_trainings, training_sweep
+from lintrans.minibatch.sampling import DEFAULT_BATCHES, Batches
+from lintrans.minibatch.trainings import TrainingSweep
+from lintrans.minibatch.walks import check_event
 from lintrans.prompts.prompt import Prompt
-from lintrans.sweeps.grid import Progress
-
-N_TRAJECTORIES = 10_000
+from lintrans.sweeps.executors import Threads
+from lintrans.sweeps.grid import Progress, compute
 
 
 def refine_step_size(
     coarse: RiskMap,
     batch_size: int,
     risk: float,
-    event: str = "left",
+    event: str = defaults.EVENT,
     *,
-    n_trajectories: int = N_TRAJECTORIES,
+    n_trajectories: int = defaults.N_TRAJECTORIES,
     ratio: float = RATIO,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
-    """Largest step size for a batch size, by more trajectories at step sizes that a map leads to.
+    """Largest step size for a batch size, by more trajectories at step sizes close to the answer of a map.
 
-    Beyond the map too; the other arguments are those of `largest_step_size`.
+    The answer may lie outside the map. The other arguments are those of `largest_step_size`.
     """
     low, high = coarse.bracket(batch_size, risk, event)
-    names = ("u", "v", "sampling", "n_steps", "seed")
     return largest_step_size(
         Population(coarse.moment, coarse.label),
         low,
         high,
-        **{name: coarse.settings[name] for name in names},
-        schedule=coarse.settings.get("schedule"),
-        batch_size=batch_size,
+        coarse.settings["u"],
+        coarse.settings["v"],
+        batches=coarse.batches(batch_size),
         risk=risk,
         event=event,
         n_trajectories=n_trajectories,
@@ -64,28 +64,24 @@ def largest_step_size(
     u: float,
     v: float,
     *,
-    batch_size: int,
+    batches: Batches,
     risk: float,
-    event: str = "left",
-    sampling: str = "with-replacement",
-    n_steps: int = N_STEPS,
-    n_trajectories: int = N_TRAJECTORIES,
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
+    event: str = defaults.EVENT,
+    n_trajectories: int = defaults.N_TRAJECTORIES,
     ratio: float = RATIO,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
     """Largest step size for a batch size, measured on trajectories of the random map.
 
-    Trajectories at all step sizes see the same batches. The risk is taken to grow with the step size.
+    Trajectories at all step sizes see the same batches. The risk is assumed to grow with the step size.
 
     Parameters
     ----------
     low, high
         Step sizes to begin with; see `lintrans.counting.bisect_step_size`.
     risk
-        Accepted probability of the event within n_steps.
+        Accepted probability of the event within all steps.
     event
         "left" or "diverged".
     n_trajectories
@@ -95,7 +91,7 @@ def largest_step_size(
     progress
         Called as by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step sizes so
         far.
-    population, u, v, batch_size, sampling, n_steps, seed, schedule, n_threads
+    population, u, v, batches, n_threads
         As in `lintrans.minibatch.escapes.escape_times`.
 
     Raises
@@ -108,7 +104,8 @@ def largest_step_size(
     Equal prompts are the full batch, here with a critical step size of 2:
 
     >>> equal = Population([1.0, 1.0], [1.0, 1.0])
-    >>> found = largest_step_size(equal, 1.0, 3.0, 1.0, 1.0, batch_size=1, risk=0.1, n_trajectories=64)
+    >>> asked = {"batches": Batches(1), "risk": 0.1, "n_trajectories": 64}
+    >>> found = largest_step_size(equal, 1.0, 3.0, 1.0, 1.0, **asked)
     >>> 1.98 <= found.value <= 2 < found.high
     True
     """
@@ -116,20 +113,9 @@ def largest_step_size(
     reports = successive(progress, n_trajectories)
 
     def count_events(step_size: float) -> int:
-        return escape_times(
-            population,
-            population.mu(step_size),
-            u,
-            v,
-            batch_size=batch_size,
-            sampling=sampling,
-            n_steps=n_steps,
-            n_trajectories=n_trajectories,
-            seed=seed,
-            schedule=schedule,
-            n_threads=n_threads,
-            progress=next(reports),
-        ).count(event)
+        mu = population.mu(step_size)
+        sweep = EscapeSweep(population, mu, u, v, batches=batches, n_trajectories=n_trajectories)
+        return _count(sweep, event, n_threads, next(reports))
 
     return bisect_step_size(count_events, n_trajectories, risk, low, high, ratio=ratio)
 
@@ -141,28 +127,24 @@ def trained_step_size(
     *,
     value: float,
     key_query: ArrayLike,
-    batch_size: int,
+    batches: Batches,
     risk: float,
-    event: str = "left",
-    sampling: str = "with-replacement",
-    n_steps: int = N_STEPS,
-    n_trainings: int = N_TRAININGS,
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
+    event: str = defaults.EVENT,
+    n_trainings: int = defaults.N_TRAININGS,
     ratio: float = RATIO,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
     """Largest learning rate up to which training keeps a risk, measured on trainings.
 
-    Trainings at all learning rates see the same batches. The risk is taken to grow with the learning rate.
+    Trainings at all learning rates see the same batches. The risk is assumed to grow with the learning rate.
 
     Parameters
     ----------
     low, high
         Learning rates to begin with; see `lintrans.counting.bisect_step_size`.
     risk
-        Accepted probability of the event within n_steps.
+        Accepted probability of the event within all steps.
     event
         "left" or "diverged".
     n_trainings
@@ -171,7 +153,7 @@ def trained_step_size(
         The answer is found up to this factor.
     progress
         Called as by `trained_escapes`, with the trainings of all learning rates so far.
-    prompts, value, key_query, batch_size, sampling, n_steps, seed, schedule, n_threads
+    prompts, value, key_query, batches, n_threads
         As in `trained_escapes`.
 
     Returns
@@ -189,31 +171,26 @@ def trained_step_size(
     Full-batch training from (1, 1) stays in the ellipse up to mu = 2, here the learning rate 2:
 
     >>> prompt = Prompt.from_arrays([[1.0]], [1.0], [1.0], 1.0)
-    >>> asked = {"batch_size": 1, "risk": 0.1, "n_steps": 100, "n_trainings": 64}
+    >>> asked = {"batches": Batches(1, n_steps=100), "risk": 0.1, "n_trainings": 64}
     >>> found = trained_step_size([prompt], 1.0, 3.0, value=1.0, key_query=[[1.0]], **asked)
     >>> 1.98 <= found.value <= 2 < found.high
     True
     """
     check_event(event)
-    sweep = training_sweep(
+    sweep = TrainingSweep(
         prompts,
         step_size=low,
         value=value,
         key_query=key_query,
-        batch_size=batch_size,
-        sampling=sampling,
-        n_steps=n_steps,
+        batches=batches,
         n_trainings=n_trainings,
-        seed=seed,
-        schedule=schedule,
     )
-
-    reports = successive(progress, sweep.n_trajectories)
+    reports = successive(progress, sweep.n_trainings)
 
     def count_events(step_size: float) -> int:
-        return run_trainings(replace(sweep, step_size=step_size), n_threads, next(reports)).count(event)
+        return _count(replace(sweep, step_size=step_size), event, n_threads, next(reports))
 
-    return bisect_step_size(count_events, sweep.n_trajectories, risk, low, high, ratio=ratio)
+    return bisect_step_size(count_events, sweep.n_trainings, risk, low, high, ratio=ratio)
 
 
 def trained_batch_size(
@@ -224,12 +201,9 @@ def trained_batch_size(
     value: float,
     key_query: ArrayLike,
     risk: float,
-    event: str = "left",
-    sampling: str = "with-replacement",
-    n_steps: int = N_STEPS,
-    n_trainings: int = N_TRAININGS,
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
+    batches: Batches = DEFAULT_BATCHES,
+    event: str = defaults.EVENT,
+    n_trainings: int = defaults.N_TRAININGS,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Limit:
@@ -239,9 +213,11 @@ def trained_batch_size(
     ----------
     sizes
         Batch sizes, increasing; a few of them are tried, by `lintrans.counting.search_batch_size`.
+    batches
+        How training goes in batches. Its size does not matter: sizes are those of ``sizes``.
     risk, event, n_trainings, progress
         As in `trained_step_size`.
-    prompts, step_size, value, key_query, sampling, n_steps, seed, schedule, n_threads
+    prompts, step_size, value, key_query, n_threads
         As in `trained_escapes`.
 
     Returns
@@ -257,29 +233,31 @@ def trained_batch_size(
     Examples
     --------
     >>> noisy = [Prompt.from_arrays([[1.0]], [1.0], [1.0], y) for y in (0.2, 1.8)]
-    >>> start = {"value": 1.0, "key_query": [[1.0]]}
-    >>> asked = {"step_size": 0.9, "risk": 0.1, "n_steps": 100, "n_trainings": 256}
+    >>> start = {"step_size": 0.9, "value": 1.0, "key_query": [[1.0]]}
+    >>> asked = {"batches": Batches(1, n_steps=100), "risk": 0.1, "n_trainings": 256}
     >>> trained_batch_size(noisy, [1, 4, 16, 64], **start, **asked).value
     16.0
     """
     check_event(event)
-    batch_sizes = [check_batch_size(size, len(prompts), sampling) for size in increasing("sizes", sizes)]
-    sweep = training_sweep(
+    many = [replace(batches, size=size).fit(len(prompts)) for size in increasing("sizes", sizes)]
+    sweep = TrainingSweep(
         prompts,
         step_size=step_size,
         value=value,
         key_query=key_query,
-        batch_size=batch_sizes[-1],
-        sampling=sampling,
-        n_steps=n_steps,
+        batches=many[-1],
         n_trainings=n_trainings,
-        seed=seed,
-        schedule=schedule,
     )
+    reports = successive(progress, sweep.n_trainings)
 
-    reports = successive(progress, sweep.n_trajectories)
+    def count_events(size: int) -> int:
+        of_size = replace(sweep, batches=replace(batches, size=size))
+        return _count(of_size, event, n_threads, next(reports))
 
-    def count_events(batch_size: int) -> int:
-        return run_trainings(replace(sweep, batch_size=batch_size), n_threads, next(reports)).count(event)
+    return search_batch_size(count_events, sweep.n_trainings, risk, [one.size for one in many])
 
-    return search_batch_size(count_events, sweep.n_trajectories, risk, batch_sizes)
+
+def _count(sweep: TrajectorySweep, event: str, n_threads: int | None, progress: Progress | None) -> int:
+    """Trainings of a sweep to which an event happens."""
+    found: int = compute(sweep, executor=Threads(n_threads), progress=progress).count(event)
+    return found

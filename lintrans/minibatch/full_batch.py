@@ -4,9 +4,9 @@ The full batch knows the prompts by three means, of y^2, of y M and of M (x) M: 
 
     w' = w - eta (w <W, H W> - <g, W>),    W' = W - eta w (w H W - g),    g = mean y M,  H = mean M (x) M.
 
-Many step sizes are trained side by side, and a second time between the two that enclose the answer. On a
-shared mode it is `lintrans.two_factor.critical_mu` over |C|; off it the sharpest direction of H decides too,
-and training leaves sooner.
+Many step sizes are trained at once, then as many between the two that enclose the answer. On a shared mode it
+is `lintrans.two_factor.critical_mu` over |C|. Without one, the sharpest direction of H matters too, and
+training leaves at smaller step sizes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, count, finite_array
-from lintrans.minibatch.population import Population
+from lintrans.minibatch import defaults
+from lintrans.minibatch.population import Population, PromptMoments
 from lintrans.minibatch.sampling import check_schedule
 from lintrans.prompts.prompt import Prompt
 from lintrans.two_factor import normal_form
@@ -31,11 +32,11 @@ MAX_WEIGHTS = 1024  # numbers of W: H has their square
 
 
 def full_batch_step_size(
-    prompts: Sequence[Prompt],
+    prompts: Sequence[Prompt] | PromptMoments,
     *,
     value: float,
     key_query: ArrayLike,
-    n_steps: int = 1000,
+    n_steps: int = defaults.N_STEPS,
     schedule: ArrayLike | None = None,
 ) -> float:
     """Largest learning rate with which full-batch training stays in the ellipse.
@@ -52,7 +53,7 @@ def full_batch_step_size(
     n_steps
         Steps it has to stay.
     schedule
-        As in `lintrans.minibatch.escapes.escape_times`.
+        As in `lintrans.minibatch.sampling.Batches`.
 
     Returns
     -------
@@ -77,21 +78,22 @@ def full_batch_step_size(
     >>> 0.998 <= full_batch_step_size(prompts, value=1.2, key_query=[[0.5]]) / critical <= 1
     True
     """
-    population = Population.from_prompts(prompts)
+    seen = PromptMoments.of(prompts)
+    population = seen.population
     population.project_weights(value, key_query)  # its checks
     n_steps, relative = count("n_steps", n_steps), check_schedule(schedule)
-    W = finite_array("key_query", key_query, 2).ravel()
+    W = finite_array("key_query", key_query, 2)
     if W.size > MAX_WEIGHTS:
         raise InputError(
-            f"prompts must have at most 32 features here, got {prompts[0].d}; choose some, or use the mode"
+            f"prompts must have at most 32 features here, got {len(W)}; choose some, or use the mode"
         )
-    M = np.array([np.outer(prompt.context_moment, prompt.query).ravel() for prompt in prompts])
+    M = seen.matrices.reshape(-1, W.size)
     g, H = population.labels @ M / len(M), M.T @ M / len(M)
     low, high = 0.0, 2 * population.unit_step_size  # from mu = 2 on there is no ellipse
     for lowest in (LOWEST * high, None):
         step_sizes = np.geomspace(lowest or low, high, N_SIDE_BY_SIDE)
         mu = step_sizes / population.unit_step_size
-        stays = _stay(population, g, H, value, W, mu, n_steps, relative)
+        stays = _stay(population, g, H, value, W.ravel(), mu, n_steps, relative)
         if not stays[0]:
             return math.nan
         first = stays.size if stays.all() else int(np.argmin(stays))

@@ -11,25 +11,24 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, count, finite, positive
+from lintrans.errors import InputError, finite, positive
 from lintrans.minibatch.population import Moments, Population
-from lintrans.minibatch.sampling import check_batch_size, variance_factor
+from lintrans.minibatch.sampling import Batches
 from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 
 
-def batch_moments(population: Population, batch_size: int, sampling: str = "with-replacement") -> Moments:
+def batch_moments(population: Population, batches: Batches) -> Moments:
     """Variances of curvature and mismatch over batches, and their covariance. Claim minibatch.unbiased.
 
     Examples
     --------
     >>> two = Population([1.0, 1.0], [0.5, 1.5])
-    >>> batch_moments(two, 1).mismatch, batch_moments(two, 4).mismatch
+    >>> batch_moments(two, Batches(1)).mismatch, batch_moments(two, Batches(4)).mismatch
     (0.25, 0.0625)
     """
-    size = check_batch_size(batch_size, population.n_prompts, sampling)
-    factor = variance_factor(size, population.n_prompts, sampling)
+    factor = batches.fit(population.n_prompts).variance_factor(population.n_prompts)
     return Moments(*(factor * moment for moment in population.variances))
 
 
@@ -52,7 +51,7 @@ def level_drift(
     Examples
     --------
     >>> two = Population([1.0, 1.0], [0.5, 1.5])  # at the minimum a^2 = mu, b = 0, where 1 + Q = 1/5
-    >>> level_drift(0.5, np.sqrt(0.5), 0.0, batch_moments(two, 1)).round(6).item()  # mu^2 / 4 of that
+    >>> level_drift(0.5, np.sqrt(0.5), 0.0, batch_moments(two, Batches(1))).round(6).item()  # mu^2 / 20
     0.0125
     """
     level, r = normal_form.ellipse_level(mu, a, b), normal_form.residual(mu, a, b)
@@ -120,13 +119,24 @@ def concentration(population: Population, mu: float, r: float, batch_size: int, 
 
 
 def certified_step_size(
-    population: Population, u: float, v: float, *, batch_size: int, n_steps: int, risk: float
+    population: Population, u: float, v: float, *, batches: Batches, risk: float
 ) -> float:
     """Learning rate that keeps interpolating prompts in the ellipse for all steps but with this risk.
 
     The critical learning rate of the full batch over 1 + eps, a bound on the curvature of every batch: eps
     by Bernstein's inequality, or what the sharpest prompt has if that is less. Claim sampling.critical_mu.
     Not an estimate but a bound: `lintrans.minibatch.risk.risk_map` measures how much more is possible.
+
+    Parameters
+    ----------
+    population
+        Prompts that one minimum serves.
+    u, v
+        Start.
+    batches
+        Their size and number count; prompts of a batch are taken to be drawn independently.
+    risk
+        Accepted probability to leave, 0.01 for example.
 
     Raises
     ------
@@ -136,8 +146,7 @@ def certified_step_size(
     Examples
     --------
     >>> two = Population(np.sqrt([0.5, 1.5]), np.sqrt([0.5, 1.5]))
-    >>> asked = {"n_steps": 1000, "risk": 0.01}
-    >>> sizes = [certified_step_size(two, 1.2, 0.8, batch_size=n, **asked) for n in (1, 10**4)]
+    >>> sizes = [certified_step_size(two, 1.2, 0.8, batches=Batches(n), risk=0.01) for n in (1, 10**4)]
     >>> np.round(sizes, 3).tolist(), round(float(normal_form.critical_mu(1.2, 0.8)), 3)
     ([1.238, 1.813], 1.857)
     """
@@ -145,12 +154,11 @@ def certified_step_size(
         raise InputError(
             "population must interpolate for a certificate, got labels with noise; measure with risk_map"
         )
-    size, n_steps = count("batch_size", batch_size), count("n_steps", n_steps)
     if not 0 < positive("risk", risk) < 1:
-        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; as in 0.01")
-    excess = population.curvatures - 1
+        raise InputError(f"risk must lie between 0 and 1, got {risk:g}; pass 0.01, for example")
+    excess, variance = population.curvatures - 1, population.variances.curvature
     top = float(excess.max())
-    bound = _bernstein(size, population.variances.curvature, max(top, 0.0), math.log(n_steps / risk))
+    bound = _bernstein(batches.size, variance, max(top, 0.0), math.log(batches.n_steps / risk))
     mu = float(normal_form.critical_mu(finite("u", u), finite("v", v))) / (1 + min(bound, top))
     return mu * population.unit_step_size
 

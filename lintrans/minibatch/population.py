@@ -12,6 +12,7 @@ minibatch.reduction and minibatch.residual. Prompts *interpolate* if one minimum
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lintrans.errors import InputError, NoNormalFormError, count, finite, finite_array, positive
+from lintrans.errors import (
+    InputError,
+    NoNormalFormError,
+    count,
+    finite,
+    finite_array,
+    frozen_array,
+    positive,
+    settle,
+)
 from lintrans.prompts.prompt import Prompt
 
 FloatArray = NDArray[np.float64]
@@ -58,7 +68,7 @@ class Population:
     direction : (d, d) array or None
         The mode D, of unit Frobenius norm; None where only numbers were given.
     leakage : (N,) array or None
-        Norm of what M_i has beside the mode, over the norm of M_i; 0 where the mode is shared exactly.
+        Norm of the part of M_i outside the mode, over the norm of M_i; 0 if the mode is shared exactly.
 
     Raises
     ------
@@ -84,9 +94,7 @@ class Population:
     def __post_init__(self) -> None:
         for name, ndim in (("moments", 1), ("labels", 1), ("direction", 2), ("leakage", 1)):
             if getattr(self, name) is not None:
-                array = finite_array(name, getattr(self, name), ndim).copy()
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
+                settle(self, **{name: frozen_array(name, getattr(self, name), ndim)})
         count("the number of prompts", self.moments.size, maximum=MAX_PROMPTS)
         if self.labels.size != self.moments.size:
             raise InputError(
@@ -132,11 +140,11 @@ class Population:
         return cls(moments, moments + noise * rng.standard_normal(n_prompts))
 
     @classmethod
-    def from_prompts(cls, prompts: Sequence[Prompt]) -> Population:
+    def from_prompts(cls, prompts: Sequence[Prompt] | PromptMoments) -> Population:
         """Project prompts onto the direction in which training first moves W: D along mean y_i M_i.
 
-        It is the shared mode if there is one. ``leakage`` tells how far each prompt is from it; the numbers
-        of a population with leakage describe another problem than the training of the prompts, a near one.
+        It is the shared mode if there is one. ``leakage`` is the part of each prompt outside it. A population
+        with leakage does not describe the training of its prompts exactly, but a problem close to it.
 
         Raises
         ------
@@ -152,13 +160,8 @@ class Population:
         >>> found.moments.tolist(), found.leakage.tolist()
         ([2.0, 3.0], [0.0, 0.0])
         """
-        if not prompts:
-            raise InputError("prompts must not be empty, got none; pass at least one")
-        d = {prompt.d for prompt in prompts}
-        if len(d) > 1:
-            raise InputError(f"prompts must have one number of features, got {sorted(d)[:3]}; choose columns")
-        matrices = np.array([np.outer(prompt.context_moment, prompt.query) for prompt in prompts])
-        labels = np.array([prompt.query_label for prompt in prompts])
+        seen = PromptMoments.of(prompts)
+        labels, matrices = seen.labels, seen.matrices
         slope = np.einsum("i,ijk->jk", labels, matrices) / labels.size
         size = float(np.linalg.norm(slope))
         if size == 0:
@@ -221,7 +224,7 @@ class Population:
 
     @property
     def leaks(self) -> bool:
-        """Whether a prompt has a part beside the mode, so that the random map is only near to training."""
+        """Whether a prompt has a part outside the mode; the random map is then only close to training."""
         return self.leakage is not None and bool(self.leakage.any())
 
     @property
@@ -262,7 +265,7 @@ class Population:
         return np.array([self.curvatures - 1, self.mismatches])
 
     def summary(self) -> dict[str, Any]:
-        """Numbers that say what training on the prompts will be like."""
+        """Numbers that describe what training on the prompts will be like."""
         return {
             "n_prompts": self.n_prompts,
             "unit_step_size": self.unit_step_size,
@@ -272,6 +275,72 @@ class Population:
             "interpolates": self.interpolates,
             "leakage": None if self.leakage is None else float(np.sqrt(np.mean(self.leakage**2))),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class PromptMoments:
+    """What training sees of many prompts, whatever their lengths: M_i = m_i q_i^T and y_i.
+
+    Attributes
+    ----------
+    contexts : (N, d) array
+        Context moments m_i.
+    queries : (N, d) array
+        Queries q_i.
+    labels : (N,) array
+        Query labels y_i.
+    """
+
+    contexts: FloatArray
+    queries: FloatArray
+    labels: FloatArray
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt] | PromptMoments) -> PromptMoments:
+        """Return what training sees of prompts; it is returned unchanged if it is given instead of prompts.
+
+        Raises
+        ------
+        InputError
+            If there is no prompt, or they differ in their number of features.
+        """
+        if isinstance(prompts, PromptMoments):
+            return prompts
+        if not prompts:
+            raise InputError("prompts must not be empty, got none; pass at least one")
+        many = list(prompts)
+        d = {prompt.d for prompt in many}
+        if len(d) > 1:
+            raise InputError(f"prompts must have one number of features, got {sorted(d)[:3]}; choose columns")
+        contexts, queries = ([getattr(p, name) for p in many] for name in ("context_moment", "query"))
+        return cls(np.array(contexts), np.array(queries), np.array([p.query_label for p in many]))
+
+    @property
+    def matrices(self) -> FloatArray:
+        """M_i, (N, d, d)."""
+        return self.contexts[:, :, None] * self.queries[:, None, :]
+
+    @functools.cached_property
+    def population(self) -> Population:
+        """The prompts projected onto one mode."""
+        return Population.from_prompts(self)
+
+    @functools.cached_property
+    def spans(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Contexts in coordinates of their span with its basis, (d, rank); then the same for queries."""
+        return *_in_span(self.contexts), *_in_span(self.queries)
+
+
+def _in_span(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of vectors in an orthonormal basis of their span, (N, r), and the basis, (d, r).
+
+    If their span is the whole space, the vectors are returned unchanged.
+    """
+    _, sizes, basis = np.linalg.svd(vectors, full_matrices=False)
+    rank = int((sizes > ROUNDING * sizes[0]).sum())
+    if rank == vectors.shape[1]:
+        return vectors, np.eye(rank)
+    return vectors @ basis[:rank].T, basis[:rank].T
 
 
 def _mean(values: FloatArray) -> float:

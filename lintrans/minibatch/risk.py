@@ -1,15 +1,15 @@
 """The risk of a step size and a batch size, and the largest step size that keeps it low.
 
 Every cell of a map is measured by its own trajectories of the random two-factor map. Cells of one batch
-size see the same batches, so that the risk along the step sizes is smooth. The answers come with the
-intervals that counting allows; where the map does not reach far enough they are NaN.
+size see the same batches, so that the risk is smooth along the step sizes. The answers come with
+confidence intervals; they are NaN if the map does not reach far enough.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,28 +17,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from lintrans.counting.limits import Limit
 from lintrans.counting.proportions import intervals
-from lintrans.errors import InputError, check_seed, count, finite, increasing, positive
-from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, N_STEPS, check_event, leakage_settings, walk
+from lintrans.errors import InputError, count, finite, increasing, positive, settle
+from lintrans.minibatch import defaults
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import check_batch_size, check_schedule, schedule_settings
+from lintrans.minibatch.sampling import DEFAULT_BATCHES, Batches
+from lintrans.minibatch.walks import EVENTS, NEVER, BatchResult, BatchSweep, MapSweep, check_event
 from lintrans.sweeps.executors import Threads
-from lintrans.sweeps.grid import Arrays, Progress, Sweep, check_memory, compute
-from lintrans.sweeps.results import Result, axis, on
+from lintrans.sweeps.grid import Arrays, Progress, compute, takes
+from lintrans.sweeps.results import axis, on
 from lintrans.two_factor import normal_form
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Bound = NDArray[np.bool_]
 
-N_TRAJECTORIES = 1000
-N_STEP_SIZES, RANGE = 49, (0.01, 1.2)  # of a map by default, over the full batch's critical step size
-SUMMARY_RISK = 0.01
+MAX_TRAJECTORIES = 10**7  # of a cell
+RANGE = (0.01, 1.2)  # of a map by default, over the full batch's critical step size
 LARGEST_BATCH = 256  # of a map by default
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RiskMap(Result):
+class RiskMap(BatchResult):
     """Trajectories of each step size and batch size that left the ellipse, and that diverged."""
 
     kind: ClassVar[str] = "risk_map"
@@ -52,7 +51,7 @@ class RiskMap(Result):
     diverged: IntArray = on("step_size", "batch_size", text="trajectories that diverged, |r| > 1e4")
 
     def check(self) -> None:
-        """Refuse counts that no computation gives."""
+        """Refuse counts that are out of range."""
         n = count("n_trajectories", self.settings.get("n_trajectories"))
         for event in EVENTS:
             counts = getattr(self, event)
@@ -69,19 +68,31 @@ class RiskMap(Result):
         """Effective step sizes of the axis."""
         return self.step_size * float(self.settings["mu_per_step_size"])
 
+    @classmethod
+    def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Add what version 0.1 left out: it wrote a critical step size only if it was measured."""
+        return {"critical_step_size": None} | super().updated(settings)
+
     @property
     def critical_step_size(self) -> float:
-        """Largest learning rate that keeps full-batch training in the ellipse; of the mode if `by_mode`."""
-        if "critical_step_size" in self.settings:
-            return float(self.settings["critical_step_size"])
+        """Largest learning rate that keeps full-batch training in the ellipse.
+
+        Measured for trainings of prompts with at most 32 features; otherwise that of the mode.
+        """
+        measured = self.settings["critical_step_size"]
+        if measured is not None:
+            return float(measured)
         start = self.settings["u"], self.settings["v"]
         return float(normal_form.critical_mu(*start)) / float(self.settings["mu_per_step_size"])
 
     @property
-    def by_mode(self) -> bool:
+    def critical_by_mode(self) -> bool:
         """Whether `critical_step_size` is of prompts projected onto a mode that they do not share."""
-        measured = "critical_step_size" in self.settings
-        return "by_mode" in self.settings or ("trained" in self.settings and not measured)
+        return self.by_mode or (self.trained and self.settings["critical_step_size"] is None)
+
+    def batches(self, size: int) -> Batches:
+        """How training went in the batches of one size."""
+        return Batches.of(self.settings, size=size)
 
     def risk(self, event: str = "left") -> tuple[FloatArray, FloatArray, FloatArray]:
         """Probability of an event and its 95 % interval, each on (step size, batch size)."""
@@ -91,9 +102,9 @@ class RiskMap(Result):
     def summary(self) -> dict[str, Any]:
         """Critical step size of the full batch, and the largest of every batch size with a risk of 1 %."""
         largest = {
-            str(size): self.largest_step_size(int(size), SUMMARY_RISK).value for size in self.batch_size
+            str(size): self.largest_step_size(int(size), defaults.RISK).value for size in self.batch_size
         }
-        limit = {"risk": SUMMARY_RISK, "largest_step_size": largest}
+        limit = {"risk": defaults.RISK, "largest_step_size": largest}
         return {"critical_step_size": self.critical_step_size} | limit
 
     def largest_step_size(self, batch_size: int, risk: float, event: str = "left") -> Limit:
@@ -109,7 +120,7 @@ class RiskMap(Result):
         )
 
     def bracket(self, batch_size: int, risk: float, event: str = "left") -> tuple[float, float]:
-        """Step sizes around the largest one of a risk, to look for it; of the map, where that holds it."""
+        """Return two step sizes to begin a search with; they enclose the answer if the map contains it."""
         found = self.largest_step_size(batch_size, risk, event)
         low = found.low if math.isfinite(found.low) else float(self.step_size[0])
         return low, found.high if found.high > low else 2 * low
@@ -136,22 +147,86 @@ class RiskMap(Result):
         return counts
 
 
-def risk_map(
-    population: Population,
-    step_sizes: ArrayLike,
-    batch_sizes: ArrayLike,
-    u: float,
-    v: float,
-    *,
-    sampling: str = "with-replacement",
-    n_steps: int = N_STEPS,
-    n_trajectories: int = N_TRAJECTORIES,
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
-) -> RiskMap:
-    """Measure how often training with a step size and a batch size leaves the safe region.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RiskGrid(BatchSweep):
+    """Step sizes and batch sizes; each cell is many trainings from the start.
+
+    Parameters
+    ----------
+    step_sizes
+        Learning rates, increasing.
+    batch_sizes
+        Batch sizes, increasing.
+    batches
+        How training goes in batches. Its size does not matter: sizes are those of the axis.
+    """
+
+    result = RiskMap
+
+    step_sizes: ArrayLike = field(kw_only=False)
+    batch_sizes: ArrayLike = field(kw_only=False)
+    batches: Batches = DEFAULT_BATCHES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        etas = increasing("step_sizes", self.step_sizes).copy()
+        positive("step_sizes[0]", etas[0])
+        n, given = self.drawn_from.n_prompts, increasing("batch_sizes", self.batch_sizes)
+        sizes = [replace(self.batches, size=size).fit(n).size for size in given]
+        settle(self, step_sizes=etas, batch_sizes=np.array(sizes, dtype=np.int64))
+
+    @abstractmethod
+    def events(self, step_size: float, batches: Batches) -> IntArray:
+        """First steps of both events of all trajectories of a cell, (n_repeats, 2); -1 is never."""
+
+    @property
+    def etas(self) -> FloatArray:
+        """Step sizes."""
+        return np.asarray(self.step_sizes, dtype=np.float64)
+
+    @property
+    def sizes(self) -> IntArray:
+        """Batch sizes."""
+        return np.asarray(self.batch_sizes, dtype=np.int64)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Step sizes and batch sizes."""
+        return self.etas.size, self.sizes.size
+
+    @property
+    def steps_per_cell(self) -> int:
+        """Steps of all trajectories of a cell."""
+        return self.batches.n_steps * self.n_repeats
+
+    @property
+    def cells_per_tile(self) -> int:
+        """One cell, which is many trajectories."""
+        return 1
+
+    def axes(self) -> Arrays:
+        """Both axes, and the prompts."""
+        return {"step_size": self.etas, "batch_size": self.sizes, **super().axes()}
+
+    def settings(self) -> dict[str, Any]:
+        """How the trainings go, and what is trained; the prompts and axes are arrays of the result."""
+        unit = {"mu_per_step_size": 1 / self.drawn_from.unit_step_size, "critical_step_size": None}
+        named = super().settings() | unit
+        del named["batch_size"]
+        return named
+
+    def compute(self, *place: slice) -> Arrays:
+        """Counts of one cell, as the only one of a tile."""
+        rows, columns = place
+        batches = replace(self.batches, size=int(self.sizes[columns][0]))
+        events = self.events(float(self.etas[rows][0]), batches)
+        counts = (events != NEVER).sum(axis=0)
+        return {event: counts[i].reshape(1, 1) for i, event in enumerate(EVENTS)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RiskSweep(RiskGrid, MapSweep):
+    """Trajectories of the random map at every step size and batch size.
 
     Parameters
     ----------
@@ -163,15 +238,56 @@ def risk_map(
         Batch sizes, increasing.
     u, v
         Start; `lintrans.minibatch.population.Population.project` gives that of weights.
+    batches
+        How training goes in batches (`lintrans.minibatch.sampling.Batches`). Its size does not matter:
+        sizes are those of the axis.
     n_trajectories
         Of each cell: 1000 tell a risk of 1 % to 0.6 %.
-    sampling, n_steps, seed, schedule, n_threads, progress
-        As in `lintrans.minibatch.escapes.escape_times`.
 
     Raises
     ------
     InputError
         If an argument is out of range.
+    """
+
+    u: float = field(kw_only=False)
+    v: float = field(kw_only=False)
+    n_trajectories: int = defaults.MAP_TRAJECTORIES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = count("n_trajectories", self.n_trajectories, maximum=MAX_TRAJECTORIES)
+        settle(self, u=finite("u", self.u), v=finite("v", self.v), n_trajectories=n)
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Start (u, v)."""
+        return self.u, self.v
+
+    @property
+    def n_repeats(self) -> int:
+        """Trajectories of a cell."""
+        return self.n_trajectories
+
+    def events(self, step_size: float, batches: Batches) -> IntArray:
+        """Walk the trajectories of a cell."""
+        events, _ = self.follow(self.population.mu(step_size), batches, slice(0, self.n_trajectories))
+        return events
+
+
+@takes(RiskSweep)
+def risk_map(
+    *args: Any, n_threads: int | None = None, progress: Progress | None = None, **options: Any
+) -> RiskMap:
+    """Measure how often training with a step size and a batch size leaves the safe region.
+
+    Arguments are those of `lintrans.minibatch.risk.RiskSweep`, and n_threads and progress as in
+    `lintrans.two_factor.gather_evidence`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the map does not fit in memory.
 
     Examples
     --------
@@ -180,163 +296,9 @@ def risk_map(
     >>> found.left.tolist()
     [[0, 0], [100, 0]]
     """
-    sweep = risk_sweep(
-        population,
-        step_sizes,
-        batch_sizes,
-        u,
-        v,
-        sampling=sampling,
-        n_steps=n_steps,
-        n_trajectories=n_trajectories,
-        seed=seed,
-        schedule=schedule,
-    )
-    check_memory("the map", sweep.n_bytes)
+    sweep = RiskSweep(*args, **options)
     result: RiskMap = compute(sweep, executor=Threads(n_threads), progress=progress)
     return result
-
-
-def risk_sweep(
-    population: Population,
-    step_sizes: ArrayLike,
-    batch_sizes: ArrayLike,
-    u: float,
-    v: float,
-    *,
-    sampling: str = "with-replacement",
-    n_steps: int = N_STEPS,
-    n_trajectories: int = N_TRAJECTORIES,
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
-) -> RiskSweep:
-    """Check the arguments of `risk_map`, and leave the work for `lintrans.sweeps.grid`."""
-    etas, sizes = check_axes(step_sizes, batch_sizes, population.n_prompts, sampling)
-    return RiskSweep(
-        moments=population.moments,
-        labels=population.labels,
-        leaks=population.leaks,
-        step_size=etas,
-        batch_size=sizes,
-        u=finite("u", u),
-        v=finite("v", v),
-        sampling=sampling,
-        n_steps=count("n_steps", n_steps, maximum=2**31 - 1),
-        n_trajectories=count("n_trajectories", n_trajectories, maximum=10**7),
-        seed=check_seed(seed),
-        schedule=check_schedule(schedule),
-    )
-
-
-def check_axes(
-    step_sizes: ArrayLike, batch_sizes: ArrayLike, n_prompts: int, sampling: str
-) -> tuple[FloatArray, IntArray]:
-    """Check the axes of a map, both increasing."""
-    etas = increasing("step_sizes", step_sizes).copy()
-    positive("step_sizes[0]", etas[0])
-    sizes = increasing("batch_sizes", batch_sizes)
-    return etas, np.array([check_batch_size(size, n_prompts, sampling) for size in sizes], dtype=np.int64)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RiskGrid(Sweep):
-    """What sweeps over step sizes and batch sizes have in common, of the map and of the transformer.
-
-    Attributes
-    ----------
-    moments, labels : (N,) arrays
-        Of the population.
-    step_size, batch_size : arrays
-        Both axes.
-    sampling, n_steps, n_trajectories, seed, schedule
-        As in `risk_map`.
-    """
-
-    moments: FloatArray
-    labels: FloatArray
-    step_size: FloatArray
-    batch_size: IntArray
-    sampling: str
-    n_steps: int
-    n_trajectories: int
-    seed: int
-    schedule: FloatArray | None
-
-    @abstractmethod
-    def events(self, step_size: float, batch_size: int) -> IntArray:
-        """First steps of both events of all trajectories of a cell, (n_trajectories, 2); -1 is never."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Step sizes and batch sizes."""
-        return self.step_size.size, self.batch_size.size
-
-    @property
-    def steps_per_cell(self) -> int:
-        """Steps of all trajectories of a cell."""
-        return self.n_steps * self.n_trajectories
-
-    @property
-    def cells_per_tile(self) -> int:
-        """One cell, which is many trajectories."""
-        return 1
-
-    def axes(self) -> Arrays:
-        """Both axes, and the prompts."""
-        return {
-            "step_size": self.step_size,
-            "batch_size": self.batch_size,
-            "prompt": np.arange(self.moments.size),
-            "moment": self.moments,
-            "label": self.labels,
-        }
-
-    def settings(self) -> dict[str, Any]:
-        """How trajectories are drawn; the prompts and axes are arrays of the result."""
-        names = ("sampling", "n_steps", "n_trajectories", "seed")
-        unit = {"mu_per_step_size": 1 / Population(self.moments, self.labels).unit_step_size}
-        return {name: getattr(self, name) for name in names} | unit | schedule_settings(self.schedule)
-
-    def compute(self, *place: slice) -> Arrays:
-        """Counts of one cell, as the only one of a tile."""
-        rows, columns = place
-        events = self.events(float(self.step_size[rows][0]), int(self.batch_size[columns][0]))
-        counts = (events != kernels.NEVER).sum(axis=0)
-        return {event: counts[i].reshape(1, 1) for i, event in enumerate(EVENTS)}
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RiskSweep(RiskGrid):
-    """The cells of a `RiskMap`; built by `risk_sweep`."""
-
-    result = RiskMap
-
-    leaks: bool
-    u: float
-    v: float
-
-    def settings(self) -> dict[str, Any]:
-        """Return the arguments of `risk_map`."""
-        return {"u": self.u, "v": self.v} | super().settings() | leakage_settings(self.leaks)
-
-    def events(self, step_size: float, batch_size: int) -> IntArray:
-        """Walk the trajectories of a cell."""
-        population = Population(self.moments, self.labels)
-        mu = np.full(self.n_trajectories, population.mu(step_size))
-        a, b = normal_form.to_modes(mu, np.full_like(mu, self.u), np.full_like(mu, self.v))
-        events, _ = walk(
-            population.for_kernels(),
-            mu,
-            a,
-            b,
-            batch_size=batch_size,
-            sampling=self.sampling,
-            seed=self.seed,
-            first=0,
-            n_steps=self.n_steps,
-            schedule=self.schedule,
-        )
-        return events
 
 
 def critical_step_size(population: Population, u: float, v: float) -> float:
@@ -347,7 +309,7 @@ def critical_step_size(population: Population, u: float, v: float) -> float:
     return critical * population.unit_step_size
 
 
-def default_step_sizes(critical: float, n: int = N_STEP_SIZES) -> FloatArray:
+def default_step_sizes(critical: float, n: int = defaults.MAP_STEP_SIZES) -> FloatArray:
     """Learning rates for a map: from a hundredth of the full batch's critical one to a little above it."""
     low, high = RANGE
     return np.geomspace(low, high, n) * critical

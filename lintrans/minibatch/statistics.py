@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, check_seed, count, finite, positive
+from lintrans.errors import InputError, count, finite, positive
 from lintrans.minibatch import kernels
 from lintrans.minibatch.escapes import escape_times
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import SAMPLINGS, check_batch_size
+from lintrans.minibatch.sampling import Batches
 from lintrans.sweeps.executors import Threads
 from lintrans.two_factor import normal_form
 from lintrans.two_factor.defaults import N_BINS
@@ -29,7 +29,6 @@ FloatArray = NDArray[np.float64]
 
 N_TRAJECTORIES = 4096
 N_TRANSIENT = 1024
-N_STEPS = 4096
 DENSITY_TRAJECTORIES = 10**6
 _PER_TASK = 4 * kernels.BLOCK
 
@@ -65,29 +64,28 @@ def batch_exponents(
     u: float,
     v: float,
     *,
-    batch_size: int,
-    sampling: str = "with-replacement",
+    batches: Batches,
     n_transient: int = N_TRANSIENT,
-    n_steps: int = N_STEPS,
     n_trajectories: int = N_TRAJECTORIES,
-    seed: int = 0,
     n_threads: int | None = None,
 ) -> BatchExponents:
     """Lyapunov exponents of mini-batch training, along the loss and transverse to the slice.
 
     Parameters
     ----------
-    population, mu, u, v, batch_size, sampling, seed, n_threads
+    population, mu, u, v, n_threads
         As in `lintrans.minibatch.escapes.escape_times`.
-    n_transient, n_steps
-        Steps left out and steps measured, rounded up to multiples of 16.
+    batches
+        How training goes in batches, with a constant step size. Its n_steps are the steps measured.
+    n_transient
+        Steps left out before them. Both are rounded up to multiples of 16.
     n_trajectories
         Independent trajectories; the error falls like the inverse root.
 
     Raises
     ------
     InputError
-        If an argument is out of range.
+        If an argument is out of range, or there is a schedule.
 
     Examples
     --------
@@ -95,27 +93,27 @@ def batch_exponents(
 
     >>> import numpy as np
     >>> two = Population(np.sqrt([0.5, 1.5]), np.sqrt([0.5, 1.5]))
-    >>> found = batch_exponents(two, 0.3, 1.0, 1.0, batch_size=1, n_trajectories=256)
+    >>> found = batch_exponents(two, 0.3, 1.0, 1.0, batches=Batches(1, n_steps=4096), n_trajectories=256)
     >>> expected = np.log(np.abs(1 - 2 * 0.3 * np.array([0.5, 1.5]))).mean()
     >>> bool(abs(found.along.value - expected) < 4 * found.along.standard_error)
     True
     """
     mu, u, v = positive("mu", mu), finite("u", u), finite("v", v)
-    batch_size = check_batch_size(batch_size, population.n_prompts, sampling)
-    transient, measured = (
-        -(-count(name, n, minimum=low) // kernels.WINDOW) * kernels.WINDOW
-        for name, n, low in (("n_transient", n_transient, 0), ("n_steps", n_steps, 1))
-    )
+    if batches.schedule is not None:
+        raise InputError(
+            "batches must have a constant step size for exponents, got a schedule; leave it out, and pass "
+            "the mu of the step size it ends with"
+        )
+    n_transient = count("n_transient", n_transient, minimum=0)
+    transient, measured = (-(-n // kernels.WINDOW) * kernels.WINDOW for n in (n_transient, batches.n_steps))
     n_trajectories = count("n_trajectories", n_trajectories, minimum=2, maximum=10**7)
-    key, code, prompts = np.uint64(check_seed(seed)), SAMPLINGS[sampling], population.for_kernels()
+    drawing, prompts = batches.fit(population.n_prompts).for_kernels(), population.for_kernels()
     start = np.concatenate(normal_form.to_modes([mu], [u], [v]))
 
     def work(task: _Task) -> FloatArray:
         m, a, b = (np.full(task.last - task.first, value) for value in (mu, *start))
         first = np.uint64(task.first)
-        found: FloatArray = kernels.exponents(
-            prompts, batch_size, code, key, first, m, a, b, transient, measured
-        )
+        found: FloatArray = kernels.exponents(prompts, *drawing, first, m, a, b, transient, measured)
         return found
 
     tasks = [_Task(i, min(i + _PER_TASK, n_trajectories)) for i in range(0, n_trajectories, _PER_TASK)]
@@ -132,23 +130,21 @@ def stationary_density(
     u: float,
     v: float,
     *,
-    batch_size: int,
-    sampling: str = "with-replacement",
-    n_steps: int = N_TRANSIENT,
+    batches: Batches,
     n_trajectories: int = DENSITY_TRAJECTORIES,
     n_bins: int = N_BINS,
     low: float = -2.0,
     high: float = 2.0,
-    seed: int = 0,
     n_threads: int | None = None,
 ) -> InvariantDensity:
     """Density of the full-batch residual r after some steps, of the trajectories that have not diverged.
 
-    Raise ``n_steps`` until it changes no more: then it is the stationary one, as far as there is one.
+    Raise ``batches.n_steps`` until the density no longer changes: it is then the stationary one, if there is
+    one.
 
     Parameters
     ----------
-    population, mu, u, v, batch_size, sampling, n_steps, n_trajectories, seed, n_threads
+    population, mu, u, v, batches, n_trajectories, n_threads
         As in `lintrans.minibatch.escapes.escape_times`.
     n_bins, low, high
         Bins of r; trajectories beyond them are left out of the integral.
@@ -161,7 +157,8 @@ def stationary_density(
     Examples
     --------
     >>> noisy = Population([1.0, 1.0], [0.9, 1.1])
-    >>> found = stationary_density(noisy, 0.3, 1.0, 1.0, batch_size=1, n_trajectories=10_000, n_bins=4)
+    >>> asked = {"batches": Batches(1, n_steps=1024), "n_trajectories": 10_000, "n_bins": 4}
+    >>> found = stationary_density(noisy, 0.3, 1.0, 1.0, **asked)
     >>> bool(found.density[1:3].sum() > 0.99 * found.density.sum())
     True
     """
@@ -170,16 +167,7 @@ def stationary_density(
     if not low < high:
         raise InputError(f"low must be below high, got {low:g} and {high:g}; widen the range")
     ends = escape_times(
-        population,
-        mu,
-        u,
-        v,
-        batch_size=batch_size,
-        sampling=sampling,
-        n_steps=n_steps,
-        n_trajectories=n_trajectories,
-        seed=seed,
-        n_threads=n_threads,
+        population, mu, u, v, batches=batches, n_trajectories=n_trajectories, n_threads=n_threads
     )
     stayed = ends.diverged < 0
     r = normal_form.residual(mu, ends.end_a[stayed], ends.end_b[stayed])

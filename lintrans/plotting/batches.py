@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from lintrans.minibatch.escapes import EVENTS, EscapeTimes
+from lintrans.minibatch.escapes import EscapeTimes
 from lintrans.minibatch.risk import RiskMap
+from lintrans.minibatch.walks import EVENTS
 from lintrans.plotting.mu_axis import ETA_LABEL
 from lintrans.plotting.style import ALONG, EDGE_COLOR, LEGEND, TRANSVERSE, WIDTH, log_edges
 from lintrans.verification.mini_batch import BatchVerification
@@ -38,15 +37,14 @@ def draw_risk_map(result: RiskMap, variable: str = "left") -> Figure:
     )
     _draw_levels(axes, x, y, risk)
     critical = result.critical_step_size
-    full_batch = "full batch, by mode" if result.by_mode else "full batch"
+    full_batch = "full batch, by mode" if result.critical_by_mode else "full batch"
     axes.axvline(critical, color=EDGE_COLOR, lw=1.0, ls="--", label=full_batch)
-    of = f"largest {ETA_LABEL} of the schedule" if "schedule" in result.settings else ETA_LABEL
+    of = ETA_LABEL if result.schedule is None else f"largest {ETA_LABEL} of the schedule"
     axes.set(xscale="log", yscale="log", xlabel=of, ylabel="batch size $B$")
     axes.set_xlim(log_edges(x)[0], max(log_edges(x)[-1], 1.02 * critical) if np.isfinite(critical) else None)
     _label_sizes(axes, y)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
-    n_steps = result.settings["n_steps"]
-    notes = _notes(result.settings, ("by_mode", "trained"))
+    n_steps, notes = result.settings["n_steps"], _notes(by_mode=result.by_mode, trained=result.trained)
     bar.set_label(f"risk of {EVENT_NAMES[variable]}\nin {n_steps} steps{notes}")
     bar.ax.tick_params(labelsize=6)
     figure.legend(loc="outside upper center", ncols=4, **LEGEND)
@@ -67,7 +65,7 @@ def draw_escape_times(result: EscapeTimes) -> Figure:
         axes.fill_between(steps, low, high, color=color, alpha=0.3, lw=0)
     axes.set(xlabel="gradient descent step", ylabel="part of the trajectories")
     axes.set_ylim(0 if lowest < 0.5 else 1 - 1.3 * (1 - lowest), None if lowest < 1 else 1.03)
-    axes.set_title(_title(result.settings))
+    axes.set_title(_title(result) + _notes(by_mode=result.by_mode, trained=result.trained))
     figure.legend(loc="outside lower center", **LEGEND)
     return figure
 
@@ -84,18 +82,20 @@ def draw_batch_verification(result: BatchVerification) -> Figure:
         if values.any():
             axes.plot(result.step, np.maximum(values, FLOOR), color=color, ls=style, label=label)
     axes.set(yscale="log", xlabel="gradient descent step", ylabel="relative difference,\nmap to training")
-    axes.set_title(_title(result.settings))
+    axes.set_title(_title(result))
     axes.legend(loc="best", fontsize=6)
     return figure
 
 
-def _title(settings: dict[str, Any]) -> str:
-    return rf"$\mu={settings['mu']:.6g}$, batches of {settings['batch_size']}{_notes(settings, NOTES)}"
+def _title(result: EscapeTimes | BatchVerification) -> str:
+    batches = result.batches
+    scheduled = _notes(schedule=batches.schedule is not None)
+    return rf"$\mu={result.settings['mu']:.6g}$, batches of {batches.size}{scheduled}"
 
 
-def _notes(settings: dict[str, Any], names: Iterable[str]) -> str:
+def _notes(**unusual: bool) -> str:
     """Say what was done otherwise than usual."""
-    return "".join(f", {NOTES[name]}" for name in names if name in settings)
+    return "".join(f", {NOTES[name]}" for name, is_so in unusual.items() if is_so)
 
 
 def _draw_levels(axes: Axes, x: FloatArray, y: FloatArray, risk: FloatArray) -> None:

@@ -49,8 +49,8 @@ def draw_density(result: InvariantDensity) -> Figure:
         closed = 1 / (np.pi * np.sqrt((2 - r) * (2 + r)))
         axes.plot(r, closed, color="k", lw=0.7, ls="--", label=r"$1/(\pi\sqrt{4-r^2})$")
     place = "ellipse" if result.settings["on_ellipse"] else "balanced slice"
-    if "batch_size" in result.settings:
-        place = f"batches of {result.settings['batch_size']}"
+    if result.batch_size is not None:
+        place = f"batches of {result.batch_size}"
     axes.set(xlabel=r"residual $r=\mu\,(uv-1)$", ylabel="invariant density")
     axes.set(title=rf"{place}, $\mu={result.settings['mu']:.6g}$", ylim=(0, 1.08 * result.density.max()))
     axes.legend(loc="upper center", **LEGEND)

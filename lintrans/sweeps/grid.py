@@ -111,7 +111,7 @@ class Sweep(Grid):
 
     A subclass is a dataclass whose fields are its arguments: they are checked when it is made, kept in the
     journal of the sweep, and shown in the signature of the function that computes it (`takes`). Fields are
-    arrays, numbers, texts, None, and tuples of these.
+    arrays, numbers, texts, None, tuples of these, and frozen dataclasses of these that the registry names.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ import shutil
 import struct
 import time
 import zlib
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -98,7 +98,7 @@ class Journal:
                 "context": context,
                 "force": force,
             }
-            header["fields"] = {f.name: _plain(getattr(sweep, f.name)) for f in fields(sweep)}
+            header["fields"] = _plain_fields(sweep)
             journal._append(HEADER, json.dumps(header).encode())
             journal.path = new.replace(path)
         return journal
@@ -178,7 +178,7 @@ class Journal:
                 f"{self.path}: versions must be those the sweep began with, {changed}, got others; "
                 "install these, or begin again"
             )
-        self.sweep = kind(**{name: _from_plain(value) for name, value in header["fields"].items()})
+        self.sweep = _made(kind, header["fields"])
 
     def _read_records(self) -> None:
         """Find the finished tiles; what follows the last whole record is cut off."""
@@ -316,11 +316,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {"dtype": value.dtype.str, "shape": value.shape, "data": data}
+    if is_dataclass(value):
+        return {"argument": type(value).__name__, "fields": _plain_fields(value)}
     return value
 
 
 def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict) and "argument" in value:
+        return _made(registry.argument_named(value["argument"]), value["fields"])
     if isinstance(value, dict):
         data = np.frombuffer(base64.b64decode(value["data"]), value["dtype"])
         return data.reshape(value["shape"]).copy()
     return tuple(value) if isinstance(value, list) else value
+
+
+def _plain_fields(made: Any) -> dict[str, Any]:
+    """Fields of a sweep, or of a dataclass that is one of its arguments."""
+    return {f.name: _plain(getattr(made, f.name)) for f in fields(made)}
+
+
+def _made(kind: Any, plain: dict[str, Any]) -> Any:
+    """Sweep or argument from its fields."""
+    return kind(**{name: _from_plain(value) for name, value in plain.items()})

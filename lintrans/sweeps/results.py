@@ -211,9 +211,14 @@ class Result:
                     raise InputError(f"array {missing[0]!r} must be there, got none; compute the file again")
                 values[f.name] = None if missing else f.metadata["parts"](**held)
         software = {} if versions is None else {"versions": versions}  # by default today's
-        result = cls(**values, settings=settings, **software)
+        result = cls(**values, settings=cls.updated(settings), **software)
         result.check()
         return result
+
+    @classmethod
+    def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings as they are written today; those of a file may be of an older version."""
+        return settings
 
     def summary(self) -> dict[str, Any]:
         """Return what was found in a few numbers, by name; nothing where the arrays speak for themselves."""

@@ -41,6 +41,17 @@ class InvariantDensity(Result):
         "residual", text="mean of 1 / (pi sqrt(4 - r^2)) over the bin", optional=True
     )
 
+    @classmethod
+    def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Version 0.1 wrote a batch size only where there were batches."""
+        return {"batch_size": None} | settings
+
+    @property
+    def batch_size(self) -> int | None:
+        """Prompts in a batch of mini-batch training; None for full-batch training."""
+        size = self.settings["batch_size"]
+        return None if size is None else int(size)
+
     def check(self) -> None:
         """Refuse a mu that is not a step size."""
         positive("mu", self.settings.get("mu"))
@@ -129,5 +140,6 @@ def invariant_density(
             "n_counted": n,
             "n_steps": n_steps,
             "seed": seed,
+            "batch_size": None,
         },
     )

@@ -22,10 +22,11 @@ from lintrans.attention.transformer import TwoFactorWeights
 from lintrans.counting.proportions import Proportion, proportion
 from lintrans.errors import InputError, count, positive
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import EVENTS, escape_times
+from lintrans.minibatch.escapes import escape_times
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import check_schedule, draw_batches, schedule_settings
+from lintrans.minibatch.sampling import Batches, draw_batches
 from lintrans.minibatch.trainings import trained_escapes
+from lintrans.minibatch.walks import EVENTS
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, on
@@ -54,9 +55,19 @@ class BatchVerification(Result):
     u: FloatArray = on("step", text="weight w of the trained transformer, in units of the weight unit")
     v: FloatArray = on("step", text="<W, D> of the trained transformer, in the same units, signed as C")
 
+    @classmethod
+    def updated(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Version 0.1 left out the schedule of a constant step size."""
+        return {"schedule": None} | settings
+
     def check(self) -> None:
         """Refuse a mu that is not a step size."""
         positive("mu", self.settings.get("mu"))
+
+    @property
+    def batches(self) -> Batches:
+        """How training went in batches."""
+        return Batches.of(self.settings)
 
     def summary(self) -> dict[str, Any]:
         """Largest errors."""
@@ -84,12 +95,8 @@ def verify_batches(
     step_size: float,
     value: float,
     key_query: ArrayLike,
-    batch_size: int,
-    n_steps: int = 1000,
-    sampling: str = "with-replacement",
-    seed: int = 0,
+    batches: Batches,
     trajectory: int = 0,
-    schedule: ArrayLike | None = None,
 ) -> BatchVerification:
     """Train the transformer on the batches that the random map draws, and compare the two.
 
@@ -101,10 +108,8 @@ def verify_batches(
         Learning rate.
     value, key_query
         Initial weights w and W.
-    batch_size, n_steps, sampling, seed, trajectory
+    batches, trajectory
         As in `lintrans.minibatch.sampling.draw_batches`. Training stops early if it overflows.
-    schedule
-        As in `lintrans.minibatch.escapes.escape_times`.
 
     Raises
     ------
@@ -115,13 +120,14 @@ def verify_batches(
     Examples
     --------
     >>> prompts = [Prompt.from_arrays([[x]], [1.0], [2.0], 3.0) for x in (1.0, 1.5)]
-    >>> found = verify_batches(prompts, step_size=0.05, value=1.0, key_query=[[0.5]], batch_size=1)
+    >>> asked = {"value": 1.0, "key_query": [[0.5]], "batches": Batches(1)}
+    >>> found = verify_batches(prompts, step_size=0.05, **asked)
     >>> found.agrees, found.beside.max().item()
     (True, 0.0)
     """
     weights = TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
     both = Population.from_prompts(prompts), Problems(prompts, weights)
-    return _verify(*both, weights, step_size, batch_size, n_steps, sampling, seed, trajectory, schedule)
+    return _verify(*both, weights, step_size, batches, trajectory)
 
 
 def _verify(
@@ -129,28 +135,21 @@ def _verify(
     problems: Problems,
     weights: TwoFactorWeights,
     step_size: float,
-    batch_size: int,
-    n_steps: int,
-    sampling: str,
-    seed: int,
+    batches: Batches,
     trajectory: int,
-    schedule: ArrayLike | None,
 ) -> BatchVerification:
     """`verify_batches` with what many trainings on the same prompts share."""
     u, v = population.project_weights(weights.value, weights.key_query)
-    n_steps, schedule = count("n_steps", n_steps), check_schedule(schedule)
-    batches = draw_batches(
-        population.n_prompts, batch_size, n_steps, sampling=sampling, seed=seed, trajectory=trajectory
-    )
-    run = train_on_batches(problems, weights, batches, step_size=step_size, schedule=schedule)
+    drawn, relative = draw_batches(population.n_prompts, batches, trajectory), batches.relative
+    run = train_on_batches(problems, weights, drawn, step_size=step_size, schedule=relative)
     all_u, all_v, beside = _project(population, run.weights)
     n = _first_beyond(np.maximum(np.abs(all_u), np.abs(all_v)))
     if n < 2:
         raise InputError(f"step_size must leave a step to compare, got {step_size:g}; lower it")
-    mu, batches = population.mu(step_size), batches[: n - 1]
-    curvature = 1 + (population.curvatures - 1)[batches].mean(axis=1)
-    mismatch = population.mismatches[batches].mean(axis=1)
-    part = np.ones(1) if schedule is None else schedule
+    mu, drawn = population.mu(step_size), drawn[: n - 1]
+    curvature = 1 + (population.curvatures - 1)[drawn].mean(axis=1)
+    mismatch = population.mismatches[drawn].mean(axis=1)
+    part = np.ones(1) if relative is None else relative
     part = part[np.minimum(np.arange(n - 1), part.size - 1)]
     modes = normal_form.to_modes(mu, all_u[:n], all_v[:n])
     once = kernels.step_each(mu, modes[0][:-1], modes[1][:-1], part * curvature, part * mismatch)
@@ -169,15 +168,11 @@ def _verify(
             "u": u,
             "v": v,
             "step_size": step_size,
-            "batch_size": batch_size,
-            "sampling": sampling,
-            "n_steps": n_steps,
-            "seed": seed,
+            **batches.settings(),
             "trajectory": trajectory,
             "overflowed": run.overflowed or n <= run.n_steps,
             "leakage": population.summary()["leakage"],
-        }
-        | schedule_settings(schedule),
+        },
     )
 
 
@@ -242,12 +237,8 @@ def trained_risk(
     step_size: float,
     value: float,
     key_query: ArrayLike,
-    batch_size: int,
-    n_steps: int = 1000,
+    batches: Batches,
     n_trainings: int = 100,
-    sampling: str = "with-replacement",
-    seed: int = 0,
-    schedule: ArrayLike | None = None,
     progress: Progress | None = None,
 ) -> TrainedRisk:
     """Train the transformer many times, count the events, and compare with the prediction for the same
@@ -262,7 +253,7 @@ def trained_risk(
         Number of trainings; training i sees the batches of trajectory i.
     progress
         Called with the trainings done, their total number, and counts of what was found.
-    prompts, step_size, value, key_query, batch_size, n_steps, sampling, seed, schedule
+    prompts, step_size, value, key_query, batches
         As in `verify_batches`.
 
     Raises
@@ -271,25 +262,17 @@ def trained_risk(
         As `verify_batches`.
     """
     n_trainings = count("n_trainings", n_trainings)
-    options: dict[str, Any] = {
-        "batch_size": batch_size,
-        "sampling": sampling,
-        "n_steps": n_steps,
-        "seed": seed,
-        "schedule": schedule,
-    }
     weights = TwoFactorWeights(value, np.asarray(key_query, dtype=np.float64))
     both = population, _ = Population.from_prompts(prompts), Problems(prompts, weights)
-    mu = population.mu(step_size)
-    u, v = population.project_weights(weights.value, weights.key_query)
     if population.leaks:
-        start = {"value": value, "key_query": key_query, **options}
-        predicted = trained_escapes(prompts, step_size=step_size, n_trainings=n_trainings, **start)
+        start: dict[str, Any] = {"step_size": step_size, "value": value, "key_query": key_query}
+        predicted = trained_escapes(prompts, **start, batches=batches, n_trainings=n_trainings)
     else:
-        predicted = escape_times(population, mu, u, v, n_trajectories=n_trainings, **options)
+        state = population.mu(step_size), *population.project_weights(weights.value, weights.key_query)
+        predicted = escape_times(population, *state, batches=batches, n_trajectories=n_trainings)
     trained, error = np.full((n_trainings, 2), kernels.NEVER), 0.0
     for i in range(n_trainings):
-        run = _verify(*both, weights, step_size, trajectory=i, **options)
+        run = _verify(*both, weights, step_size, batches, trajectory=i)
         trained[i] = _events(run)
         error = max(error, run.max_commutation_error)
         if progress:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
+import typer
 from commands import BATCHES, TABLE
 
 import lintrans as lt
-from lintrans.minibatch import Population, escape_times, trained_batch_size, trained_escapes, trained_risk_map
+from lintrans.cli.app import app
+from lintrans.minibatch import (
+    Batches,
+    Population,
+    escape_times,
+    trained_batch_size,
+    trained_escapes,
+    trained_risk_map,
+)
 from lintrans.minibatch.escapes import EscapeSweep
 from lintrans.minibatch.risk import RiskSweep
 from lintrans.minibatch.trained_risks import TrainedRiskSweep
@@ -62,9 +73,8 @@ def test_escapes_are_those_of_the_library(answer, folder):
     population = Population.from_prompts(prompts)
     weights = lt.initial_weights(1, value=0.3, scale=0.1, seed=0)
     start = population.project_weights(weights.value, weights.key_query)
-    expected = escape_times(
-        population, population.mu(0.001), *start, batch_size=4, n_steps=20, n_trajectories=8
-    )
+    batches = Batches(4, n_steps=20)
+    expected = escape_times(population, population.mu(0.001), *start, batches=batches, n_trajectories=8)
     assert found["risk"] == expected.summary() and found["mu"] == pytest.approx(population.mu(0.001))
     assert np.array_equal(lt.load(folder / "escapes.h5").left, expected.left)
 
@@ -109,23 +119,35 @@ def test_trainings_are_those_of_the_library_and_of_the_definition(answer, folder
         center=True,
     )
     weights = lt.initial_weights(10, value=0.1, scale=0.1, seed=0)
-    start = {"value": weights.value, "key_query": weights.key_query, "n_steps": 20}
-    expected = trained_escapes(prompts, step_size=4e-5, batch_size=4, n_trainings=400, **start)
+    start = {"value": weights.value, "key_query": weights.key_query, "batches": Batches(4, n_steps=20)}
+    expected = trained_escapes(prompts, step_size=4e-5, n_trainings=400, **start)
     assert found["risk"] == expected.summary()
     assert found["answered_by"] == "trainings" and found["verified"]["n_alike"] == 8
     needed = trained_batch_size(prompts, [1, 4, 8], step_size=4e-5, risk=0.2, n_trainings=400, **start)
     assert [found["batch_size_needed"][end] for end in ("value", "low")] == [needed.value, needed.low]
     saved = lt.load(folder / "minibatch.h5")
     expected = trained_risk_map(prompts, saved.step_size, saved.batch_size, n_trainings=40, **start)
-    assert np.array_equal(saved.left, expected.left) and saved.settings["trained"]
+    assert np.array_equal(saved.left, expected.left) and saved.trained
 
 
 def test_escapes_of_prompts_that_leak_are_trained(answer, folder):
     words = [*LEAKY, "--step-size", "1e-4"]
     found = answer("escapes", *words)
-    assert found["answered_by"] == "trainings" and lt.load(folder / "escapes.h5").settings["trained"]
+    assert found["answered_by"] == "trainings" and lt.load(folder / "escapes.h5").trained
     assert answer("escapes", *words, "--by-mode", "--force")["answered_by"] == "mode"
-    assert lt.load(folder / "escapes.h5").settings["by_mode"]
+    assert lt.load(folder / "escapes.h5").by_mode
+
+
+def test_defaults_are_those_of_what_is_called():
+    commands = typer.main.get_command(app).commands
+    options = {name: {p.name: p.default for p in commands[name].params} for name in ("minibatch", "escapes")}
+    batches, escapes = (inspect.signature(kind).parameters for kind in (Batches, EscapeSweep))
+    for given in options.values():
+        same = {name: given[name] for name in ("sampling", "n_steps")}
+        assert same == {name: batches[name].default for name in same}
+        assert given["batch_seed"] == batches["seed"].default
+    assert options["escapes"]["n_trajectories"] == escapes["n_trajectories"].default
+    assert options["minibatch"]["event"] == inspect.signature(trained_batch_size).parameters["event"].default
 
 
 def test_a_warm_up_is_taken_from_ramps(answer, folder):

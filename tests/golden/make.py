@@ -88,6 +88,7 @@ def compute():
 
 def batches():
     """Verification of prompts that share no mode."""
+    from lintrans.minibatch import Batches
     from lintrans.verification import verify_batches
 
     rng = np.random.default_rng(3)
@@ -95,7 +96,8 @@ def batches():
         lt.Prompt.from_arrays(rng.normal(size=(40, 2)), rng.normal(size=40), rng.normal(size=2), rng.normal())
         for _ in range(4)
     ]
-    return verify_batches(prompts, step_size=0.05, value=0.5, key_query=np.eye(2), batch_size=2, n_steps=40)
+    batches = Batches(2, n_steps=40)
+    return verify_batches(prompts, step_size=0.05, value=0.5, key_query=np.eye(2), batches=batches)
 
 
 def _run(words: list[str]) -> None:

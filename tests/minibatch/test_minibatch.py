@@ -1,4 +1,4 @@
-"""Mini-batches: populations, escapes, risks, statistics and closed forms, against counting and training."""
+"""Mini-batches: escapes, risks, statistics and closed forms, against counting and training."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ import pytest
 import sympy as sp
 from problems import MODE, NEAR, NOISY, check_refused, random_prompt
 
-from experiments import entry
-from experiments.minibatch import checks, shrink
 from lintrans import example_data
 from lintrans.attention.batch_training import Problems, train_on_batches
 from lintrans.attention.training import train
 from lintrans.attention.transformer import FullWeights, Problem, TwoFactorWeights
 from lintrans.counting.proportions import intervals, proportion
-from lintrans.errors import NoNormalFormError
 from lintrans.minibatch import (
+    Batches,
+    EscapeSweep,
     Population,
+    RiskSweep,
     batch_exponents,
     draw_batches,
-    escape_sweep,
     escape_times,
     geometry,
     kernels,
     refine_step_size,
     risk_map,
-    risk_sweep,
     stationary_density,
 )
 from lintrans.prompts import prompts_from_csv
@@ -39,99 +37,6 @@ from lintrans.two_factor import normal_form
 from lintrans.verification import trained_risk, verify_batches
 
 BMI = {"target": "progression", "features": ["bmi"], "standardize": True, "center": True}
-
-
-# Populations.
-
-
-def test_equal_prompts_have_no_variance_to_the_bit():
-    for h, y in ((0.1, 0.3), (1 / 3, -7e5), (1e-4, 1e-3)):
-        equal = Population(np.full(49, h), np.full(49, y))
-        assert not equal.for_kernels().any() and equal.interpolates
-        assert (equal.curvatures == 1).all() and (equal.targets == 1).all()
-
-
-def test_means_are_one_and_mismatches_are_their_difference():
-    assert NOISY.curvatures.mean() == pytest.approx(1, abs=1e-14)
-    assert NOISY.targets.mean() == pytest.approx(1, abs=1e-14)
-    assert pytest.approx(NOISY.curvatures - NOISY.targets) == NOISY.mismatches
-    moments = NOISY.variances
-    assert moments.both == pytest.approx(np.cov(NOISY.curvatures, NOISY.mismatches, ddof=0)[0, 1])
-    assert not NOISY.interpolates
-
-
-def test_only_rounding_counts_as_interpolation():
-    h = np.random.default_rng(0).uniform(0.5, 2, 100)
-    assert Population(h, h * (1 / 3)).interpolates
-    assert not Population(h, h * (1 / 3) * (1 + 1e-10 * np.arange(100))).interpolates
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_negative_mean_product_turns_the_sign_of_v(sign):
-    population = Population([1.0, 2.0], [sign * 1.0, sign * 3.0])
-    u, v = population.project(0.5, 0.25)
-    # w k = C / A at the minimum
-    assert u * v == pytest.approx(0.5 * 0.25 / (population.mean_product / population.mean_square))
-    assert population.mu(0.1) == pytest.approx(0.1 * 3.5)
-
-
-def test_prompts_on_one_mode_have_no_leakage_and_others_do():
-    assert not Population.from_prompts(MODE).leakage.any()
-    assert Population.from_prompts(NEAR).leakage.max() > 0.1
-
-
-POPULATIONS = {
-    "no prompt": (lambda: Population([], []), ["number of prompts", "between 1"]),
-    "lengths": (lambda: Population([1.0, 2.0], [1.0]), ["labels", "2 moments", "got 1"]),
-    "not finite": (lambda: Population([1.0, np.nan], [1.0, 1.0]), ["moments[1]=nan"]),
-    "overflow": (lambda: Population([1e200, 1.0], [1.0, 1.0]), ["mean h^2", "rescale"]),
-    "spread": (lambda: Population.sampled(5, spread=np.inf, noise=0, seed=0), ["spread", "finite"]),
-    "none given": (lambda: Population.from_prompts([]), ["prompts", "got none"]),
-    "features": (
-        lambda: Population.from_prompts([random_prompt(3, 1), random_prompt(3, 2)]),
-        ["one number of features", "[1, 2]"],
-    ),
-    "direction": (lambda: NOISY.project_weights(1.0, [[1.0]]), ["direction", "project"]),
-    "shape": (
-        lambda: Population.from_prompts(NEAR).project_weights(1.0, [[1.0]]),
-        ["key_query", "(2, 2)", "(1, 1)"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", POPULATIONS)
-def test_bad_populations_are_refused(name):
-    check_refused(*POPULATIONS[name])
-
-
-@pytest.mark.parametrize(("h", "y"), [([0.0, 0.0], [1.0, 2.0]), ([1.0, 1.0], [1.0, -1.0])])
-def test_nothing_to_learn_has_no_normal_form(h, y):
-    with pytest.raises(NoNormalFormError, match="other than 0"):
-        Population(h, y)
-
-
-def test_tables_are_cut_into_prompts():
-    apart = prompts_from_csv(example_data(), context_length=16, **BMI)
-    assert len(apart) == 442 // 17
-    rows = {float(x) for prompt in apart for x in [*prompt.labels, prompt.query_label]}
-    assert len(rows) > 100
-    many = prompts_from_csv(example_data(), context_length=16, n_prompts=500, seed=1, **BMI)
-    again = prompts_from_csv(example_data(), context_length=16, n_prompts=500, seed=1, **BMI)
-    assert len(many) == 500 and np.array_equal(many[7].context, again[7].context)
-    assert abs(np.mean([prompt.query_label for prompt in many])) < 5 * 77 / math.sqrt(500)  # centred
-
-
-@pytest.mark.parametrize(
-    ("options", "parts"),
-    [
-        ({"context_length": 442}, ["context_length", "442"]),
-        ({"context_length": 0}, ["context_length"]),
-        ({"context_length": 8, "n_prompts": 0}, ["n_prompts"]),
-        ({"context_length": 8, "seed": -1}, ["seed"]),
-    ],
-)
-def test_bad_cuts_are_refused(options, parts):
-    check_refused(lambda: prompts_from_csv(example_data(), **BMI, **options), parts)
 
 
 # The oracle.
@@ -186,9 +91,8 @@ def test_bad_batches_are_refused(batches, parts):
 def test_training_on_a_real_table_commutes_with_the_map_at_every_step(sampling_, part):
     prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
     eta = part * Population.from_prompts(prompts).unit_step_size
-    found = verify_batches(
-        prompts, step_size=eta, value=0.3, key_query=[[0.2]], batch_size=16, n_steps=300, sampling=sampling_
-    )
+    batches = Batches(16, n_steps=300, sampling=sampling_)
+    found = verify_batches(prompts, step_size=eta, value=0.3, key_query=[[0.2]], batches=batches)
     assert found.agrees and found.max_commutation_error < 1e-14
     assert not found.beside.any()
 
@@ -196,9 +100,10 @@ def test_training_on_a_real_table_commutes_with_the_map_at_every_step(sampling_,
 def test_another_batch_or_a_leak_does_not_commute():
     prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
     population = Population.from_prompts(prompts)
-    batches = draw_batches(200, 4, 50)
+    batches = Batches(4, n_steps=50)
+    drawn = draw_batches(200, batches)
     eta = 0.2 * population.unit_step_size
-    run = train_on_batches(prompts, TwoFactorWeights(0.3, [[0.2]]), batches, step_size=eta)
+    run = train_on_batches(prompts, TwoFactorWeights(0.3, [[0.2]]), drawn, step_size=eta)
     start = normal_form.to_modes(
         0.2, *population.project(0.3, run.weights[0, 1] * population.direction.item())
     )
@@ -209,22 +114,22 @@ def test_another_batch_or_a_leak_does_not_commute():
             1 + (population.curvatures - 1)[chosen].mean(axis=1),
             population.mismatches[chosen].mean(axis=1),
         )
-        for chosen in (batches, draw_batches(200, 4, 50, trajectory=1))
+        for chosen in (drawn, draw_batches(200, batches, trajectory=1))
     )
     trained = run.weights[:, 0] / population.weight_unit
     u = [normal_form.from_modes(0.2, a, b)[0] for a, b, _ in (right, wrong)]
     assert u[0] == pytest.approx(trained, rel=1e-11)
     assert np.abs(u[1] - trained).max() > 1e-3
-    leaky = verify_batches(NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batch_size=2, n_steps=40)
+    few = Batches(2, n_steps=40)
+    leaky = verify_batches(NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batches=few)
     assert not leaky.agrees and leaky.beside.max() > 0.01
 
 
 def test_trainings_do_what_their_trajectories_do():
     prompts = prompts_from_csv(example_data(), context_length=16, n_prompts=200, **BMI)
     eta = 0.5 * Population.from_prompts(prompts).unit_step_size
-    found = trained_risk(
-        prompts, step_size=eta, value=0.3, key_query=[[0.2]], batch_size=4, n_steps=100, n_trainings=30
-    )
+    asked = {"batches": Batches(4, n_steps=100), "n_trainings": 30}
+    found = trained_risk(prompts, step_size=eta, value=0.3, key_query=[[0.2]], **asked)
     assert 0 < found.left.value < 1
     assert found.n_alike >= 29  # rounding grows in those that escape
     assert found.max_commutation_error < 1e-13
@@ -234,7 +139,7 @@ def test_trainings_do_what_their_trajectories_do():
 
 
 def test_survival_falls_from_one_to_what_is_left_and_hazards_agree():
-    found = escape_times(NOISY, 1.2, 0.5, 0.5, batch_size=2, n_trajectories=4000, n_steps=200)
+    found = escape_times(NOISY, 1.2, 0.5, 0.5, batches=Batches(2, n_steps=200), n_trajectories=4000)
     for event in ("left", "diverged"):
         steps, alive, low, high = found.survival(event)
         assert steps.size == 201 and alive[0] == 1
@@ -249,7 +154,7 @@ def test_survival_falls_from_one_to_what_is_left_and_hazards_agree():
 
 
 def test_a_window_without_steps_at_risk_says_nothing():
-    gone = escape_times(NOISY, 2.5, 0.5, 0.5, batch_size=1, n_steps=50, n_trajectories=20)
+    gone = escape_times(NOISY, 2.5, 0.5, 0.5, batches=Batches(1, n_steps=50), n_trajectories=20)
     assert (gone.left == 0).all()
     for first, last in ((5, 20), (5, 5)):
         value, low, high = gone.hazard("left", first, last)
@@ -257,25 +162,26 @@ def test_a_window_without_steps_at_risk_says_nothing():
 
 
 def test_results_do_not_depend_on_threads_or_on_the_number_of_trajectories():
-    options = {"batch_size": 3, "sampling": "epochs", "n_steps": 64, "seed": 3}
-    whole = escape_times(NOISY, 0.9, 0.5, 0.5, n_trajectories=3000, n_threads=2, **options)
-    part = compute(escape_sweep(NOISY, 0.9, 0.5, 0.5, n_trajectories=700, **options), executor=Threads(1))
+    asked = NOISY, 0.9, 0.5, 0.5
+    batches = Batches(3, sampling="epochs", n_steps=64, seed=3)
+    whole = escape_times(*asked, batches=batches, n_trajectories=3000, n_threads=2)
+    part = compute(EscapeSweep(*asked, batches=batches, n_trajectories=700), executor=Threads(1))
     for name in ("left", "diverged", "end_a"):
         assert np.array_equal(getattr(whole, name)[:700], getattr(part, name))
 
 
 def test_a_start_outside_or_beyond_two_has_left_at_once():
     for mu, u, v in ((0.5, 3.0, 0.1), (2.1, 0.5, 0.5), (2.0, 0.5, 0.4)):
-        found = escape_times(NOISY, mu, u, v, batch_size=20, n_trajectories=50, n_steps=5)
+        found = escape_times(NOISY, mu, u, v, batches=Batches(20, n_steps=5), n_trajectories=50)
         assert (found.left == 0).all()
-    on_slice = escape_times(
-        Population([1.0], [1.0]), 2.0, 0.5, 0.5, batch_size=1, n_trajectories=5, n_steps=20
-    )
+    alone, batches = Population([1.0], [1.0]), Batches(1, n_steps=20)
+    on_slice = escape_times(alone, 2.0, 0.5, 0.5, batches=batches, n_trajectories=5)
     assert (on_slice.left == -1).all()
 
 
 def test_risk_maps_answer_by_their_counts():
-    found = risk_map(NOISY, np.geomspace(0.05, 3, 12), [1, 4, 16], 0.5, 0.5, n_trajectories=200, n_steps=200)
+    axes, batches = (np.geomspace(0.05, 3, 12), [1, 4, 16]), Batches(1, n_steps=200)
+    found = risk_map(NOISY, *axes, 0.5, 0.5, batches=batches, n_trajectories=200)
     risk, low, high = found.risk()
     assert ((low <= risk) & (risk <= high)).all()
     assert (risk[0] == 0).all() and (risk[-1] == 1).all()
@@ -298,33 +204,54 @@ def test_risk_maps_answer_by_their_counts():
 
 def test_a_cell_of_a_map_is_the_escapes_of_its_trajectories():
     eta = 0.8
-    found = risk_map(NOISY, [eta], [4], 0.5, 0.5, n_trajectories=300, n_steps=100, seed=2)
-    times = escape_times(
-        NOISY, NOISY.mu(eta), 0.5, 0.5, batch_size=4, n_trajectories=300, n_steps=100, seed=2
-    )
+    asked = {"batches": Batches(4, n_steps=100, seed=2), "n_trajectories": 300}
+    found = risk_map(NOISY, [eta], [4], 0.5, 0.5, **asked)
+    times = escape_times(NOISY, NOISY.mu(eta), 0.5, 0.5, **asked)
+    assert found.batches(4) == times.batches == asked["batches"]
     assert found.left[0, 0] == (times.left >= 0).sum() and found.diverged[0, 0] == (times.diverged >= 0).sum()
 
 
+FIVE, ALIKE, EPOCHS_OF_6 = (
+    Population(np.ones(5), np.ones(5)),
+    Population([1.0], [1.0]),
+    Batches(6, sampling="epochs"),
+)
 REFUSED = {
-    "sampling": (lambda: draw_batches(5, 2, 3, sampling="random"), ["sampling", "epochs", "'random'"]),
-    "size": (lambda: draw_batches(5, 6, 3, sampling="epochs"), ["batch_size", "5 prompts", "got 6"]),
-    "seed": (lambda: draw_batches(5, 1, 3, seed=-1), ["seed"]),
-    "memory": (lambda: draw_batches(5, 10**4, 10**6), ["the batches", "GiB"]),
-    "mu": (lambda: escape_sweep(NOISY, 0, 1, 1, batch_size=1), ["mu", "positive"]),
-    "step sizes": (lambda: risk_sweep(NOISY, [0.2, 0.1], [1], 1, 1), ["step_sizes", "increasing"]),
-    "zero step": (lambda: risk_sweep(NOISY, [0.0, 0.1], [1], 1, 1), ["step_sizes[0]", "positive"]),
-    "batch size": (lambda: risk_sweep(NOISY, [0.1], [0, 1], 1, 1), ["batch_size"]),
+    "sampling": (lambda: Batches(2, sampling="random"), ["sampling", "epochs", "'random'"]),
+    "kind of sampling": (lambda: Batches(2, sampling=["epochs"]), ["sampling", "['epochs']"]),
+    "no batch": (lambda: Batches(0), ["the batch size", "got 0"]),
+    "part of a prompt": (lambda: Batches(1.5), ["the batch size", "got 1.5"]),
+    "no steps": (lambda: Batches(1, n_steps=0), ["n_steps", "got 0"]),
+    "seed": (lambda: Batches(1, seed=-1), ["seed"]),
+    "not batches": (lambda: escape_times(NOISY, 1, 1, 1, batches=4), ["batches", "got 4", "Batches(32)"]),
+    "size": (lambda: draw_batches(5, EPOCHS_OF_6), ["the batch size", "5 prompts", "got 6"]),
+    "size of a moment": (lambda: geometry.batch_moments(FIVE, EPOCHS_OF_6), ["5 prompts", "got 6"]),
+    "size of escapes": (lambda: EscapeSweep(FIVE, 1, 1, 1, batches=EPOCHS_OF_6), ["5 prompts", "got 6"]),
+    "size of an axis": (lambda: RiskSweep(FIVE, [1], [2, 6], 1, 1, batches=EPOCHS_OF_6), ["got 6"]),
+    "memory": (lambda: draw_batches(5, Batches(10**4, n_steps=10**6)), ["the batches", "GiB"]),
+    "mu": (lambda: EscapeSweep(NOISY, 0, 1, 1, batches=Batches(1)), ["mu", "positive"]),
+    "step sizes": (lambda: RiskSweep(NOISY, [0.2, 0.1], [1], 1, 1), ["step_sizes", "increasing"]),
+    "zero step": (lambda: RiskSweep(NOISY, [0.0, 0.1], [1], 1, 1), ["step_sizes[0]", "positive"]),
+    "batch size": (lambda: RiskSweep(NOISY, [0.1], [0, 1], 1, 1), ["batch size"]),
     "not of the map": (
-        lambda: risk_map(NOISY, [0.1], [1], 1, 1, n_trajectories=5, n_steps=3).largest_step_size(2, 0.1),
+        lambda: risk_map(NOISY, [0.1], [1], 1, 1, n_trajectories=5).largest_step_size(2, 0.1),
         ["batch_size", "got 2", "choose of 1"],
     ),
     "noise": (
-        lambda: geometry.certified_step_size(NOISY, 1, 1, batch_size=1, n_steps=10, risk=0.1),
+        lambda: geometry.certified_step_size(NOISY, 1, 1, batches=Batches(1), risk=0.1),
         ["interpolate", "risk_map"],
+    ),
+    "risk": (
+        lambda: geometry.certified_step_size(ALIKE, 1, 1, batches=Batches(1), risk=1),
+        ["risk", "got 1", "0.01"],
+    ),
+    "exponents of a schedule": (
+        lambda: batch_exponents(NOISY, 1, 1, 1, batches=Batches(1, schedule=[0.5])),
+        ["constant step size", "got a schedule"],
     ),
     "outside": (lambda: geometry.crossing_range(0.5, 2.0, 0.0), ["-1 < Q <= 0"]),
     "empty density": (
-        lambda: stationary_density(NOISY, 0.5, 1, 1, batch_size=1, n_trajectories=10, low=50, high=60),
+        lambda: stationary_density(NOISY, 0.5, 1, 1, batches=Batches(1), n_trajectories=10, low=50, high=60),
         ["low and high", "widen"],
     ),
 }
@@ -350,7 +277,7 @@ def test_intervals_cover_as_they_promise():
 
 def test_closed_forms_are_the_expressions():
     population, mu, a, b = Population.sampled(50, spread=0.3, noise=0.2, seed=2), 0.7, 0.6, 0.4
-    moments = geometry.batch_moments(population, 3)
+    moments = geometry.batch_moments(population, Batches(3))
     r, level = float(normal_form.residual(mu, a, b)), float(normal_form.ellipse_level(mu, a, b))
     V = exact.residual_variance(r, mu, moments.curvature, moments.both, moments.mismatch)
     assert geometry.residual_variance(mu, r, moments) == pytest.approx(V, rel=1e-13)
@@ -382,9 +309,10 @@ def test_on_the_ellipse_the_roots_are_zero_and_the_residual():
 
 
 def test_exponents_of_what_stays_and_of_nothing():
-    found = batch_exponents(NOISY, 1.2, 0.5, 0.5, batch_size=2, n_trajectories=64, n_transient=0, n_steps=64)
+    few = {"n_trajectories": 64}
+    found = batch_exponents(NOISY, 1.2, 0.5, 0.5, batches=Batches(2, n_steps=64), n_transient=0, **few)
     assert 0 < found.n_stayed < 64 and math.isfinite(found.along.value)
-    gone = batch_exponents(NOISY, 2.5, 2.0, 0.5, batch_size=1, n_trajectories=64, n_steps=64)
+    gone = batch_exponents(NOISY, 2.5, 2.0, 0.5, batches=Batches(1, n_steps=64), **few)
     assert gone.n_stayed == 0 and math.isnan(gone.along.value)
 
 
@@ -396,8 +324,7 @@ def test_the_stationary_density_is_that_of_the_linear_noise():
         mu,
         1.0,
         1.0,
-        batch_size=1,
-        n_steps=64,
+        batches=Batches(1, n_steps=64),
         n_trajectories=20_000,
         low=-0.02,
         high=0.02,
@@ -408,44 +335,3 @@ def test_the_stationary_density_is_that_of_the_linear_noise():
     variance = (found.density * found.residual**2).sum() * width
     expected = sampling.stationary_variance(mu, (mu * s) ** 2)[0]
     assert variance == pytest.approx(expected, rel=0.05)  # 20,000 trajectories: 1 %; bins less
-
-
-# The experiment.
-
-
-def rows(names, spread=1.0, monkeypatch=None):
-    monkeypatch.setitem(checks.CONFIG, "n_draws", 40_000)
-    monkeypatch.setitem(checks.CONFIG, "n_trajectories", 2_000)
-    return [row for name in names for row in checks.CHECKS[name](spread)]
-
-
-def test_every_number_is_what_is_drawn(monkeypatch):
-    found = rows([name for name in checks.CHECKS if name != "switching"], monkeypatch=monkeypatch)
-    assert [row for row in found if not row.passed] == []
-    assert len({row.claim for row in found}) > 12
-
-
-def test_an_unbiased_but_mis_scaled_sampler_fails(monkeypatch):
-    found = rows(["one step", "stability", "stationary"], 1.2, monkeypatch)
-    failed = {row.claim for row in found if not row.passed}
-    assert {"minibatch.variance", "minibatch.drift", "sampling.two_point", "sampling.stationary"} <= failed
-    assert "minibatch.unbiased" not in failed
-
-
-def test_the_power_of_the_batch_size_is_found_in_made_up_limits():
-    made = [
-        shrink.Shrunk(
-            size, type(shrink.Limit(1, 1, 1))(*(1 / (1 + f * size**-0.5) for f in (1, 1.1, 0.9))), 0
-        )
-        for size in (1, 16, 64, 256)
-    ]
-    power, error = shrink.slope(made)
-    assert power == pytest.approx(-0.5, abs=1e-12) and 0 < error < 0.1
-    assert math.isnan(shrink.slope(made[:2])[0])
-
-
-def test_the_run_prints_and_judges(capsys):
-    assert entry.main(["minibatch", "crossing", "--quick"]) == 0
-    assert "FAIL" not in capsys.readouterr().out
-    assert entry.main(["minibatch", "stationary", "--quick", "--spread", "2"]) == 1
-    assert "FAIL" in capsys.readouterr().out

@@ -10,9 +10,9 @@ import pytest
 import sympy as sp
 
 from lintrans.minibatch import kernels
-from lintrans.minibatch.escapes import walk
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import SAMPLINGS, draw_batches
+from lintrans.minibatch.sampling import SAMPLINGS, Batches, draw_batches
+from lintrans.minibatch.walks import walk
 from lintrans.symbolic import modes, schedules
 from lintrans.symbolic.symbols import a, b, mu
 from lintrans.two_factor import kernels as full_batch
@@ -94,7 +94,7 @@ def chi_square(counts, expected):
 @every_sampling
 def test_draws_are_uniform_and_independent_of_the_step_before(sampling):
     """6 sigma of a chi square of k degrees: k + 6 sqrt(2 k); 120,000 draws tell 1 % of a probability."""
-    batches = draw_batches(12, 3, 40_000, sampling=sampling, seed=5)
+    batches = draw_batches(12, Batches(3, sampling=sampling, n_steps=40_000, seed=5))
     first = batches[:, 0]
     for counts in (np.bincount(first, minlength=12), np.bincount(batches[:, 2], minlength=12)):
         assert chi_square(counts, len(first) / 12) < 11 + 6 * np.sqrt(22)
@@ -104,15 +104,16 @@ def test_draws_are_uniform_and_independent_of_the_step_before(sampling):
 
 
 def test_a_biased_draw_is_seen():
-    first = draw_batches(12, 3, 40_000, seed=5)[:, 0]
+    first = draw_batches(12, Batches(3, n_steps=40_000, seed=5))[:, 0]
     first = np.where((first == 0) & (np.arange(first.size) % 10 == 0), 1, first)  # 10 % of one prompt
     assert chi_square(np.bincount(first, minlength=12), len(first) / 12) > 11 + 6 * np.sqrt(22)
 
 
 def test_batches_without_replacement_hold_no_prompt_twice_and_all_subsets_are_equally_likely():
-    batches = np.sort(draw_batches(6, 3, 40_000, sampling="without-replacement"), axis=1)
-    assert (np.diff(batches, axis=1) > 0).all()
-    _, counts = np.unique(batches, axis=0, return_counts=True)
+    drawn = draw_batches(6, Batches(3, sampling="without-replacement", n_steps=40_000))
+    subsets = np.sort(drawn, axis=1)
+    assert (np.diff(subsets, axis=1) > 0).all()
+    _, counts = np.unique(subsets, axis=0, return_counts=True)
     assert counts.size == 20
     assert chi_square(counts, 2000) < 19 + 6 * np.sqrt(38)
 
@@ -120,22 +121,23 @@ def test_batches_without_replacement_hold_no_prompt_twice_and_all_subsets_are_eq
 @pytest.mark.parametrize(("n", "size"), [(12, 4), (13, 4), (5, 5), (7, 1)])
 def test_epochs_hold_every_prompt_once_but_for_what_is_dropped(n, size):
     per_epoch = n // size
-    epochs = draw_batches(n, size, 100 * per_epoch, sampling="epochs").reshape(100, -1)
+    drawn = draw_batches(n, Batches(size, sampling="epochs", n_steps=100 * per_epoch))
+    epochs = drawn.reshape(100, -1)
     assert all(len(set(epoch)) == per_epoch * size for epoch in epochs)
     assert np.bincount(epochs.ravel(), minlength=n).min() > 0.7 * 100 * per_epoch * size / n
     assert len({tuple(epoch) for epoch in epochs}) > 90 if n > 6 else True
 
 
 def test_all_permutations_are_equally_likely():
-    orders = draw_batches(4, 4, 48_000, sampling="epochs")
+    orders = draw_batches(4, Batches(4, sampling="epochs", n_steps=48_000))
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert counts.size == 24
     assert chi_square(counts, 2000) < 23 + 6 * np.sqrt(46)
 
 
 def test_trajectories_and_seeds_are_independent():
-    kinds = [{}, {"trajectory": 1}, {"seed": 1}, {"trajectory": 10**9}, {"trajectory": 10**8}]
-    draws = np.array([draw_batches(2, 1, 20_000, **kind).ravel() for kind in kinds])
+    kinds = [(0, 0), (0, 1), (1, 0), (0, 10**9), (0, 10**8)]
+    draws = np.array([draw_batches(2, Batches(1, n_steps=20_000, seed=s), i).ravel() for s, i in kinds])
     correlation = np.corrcoef(draws)
     assert np.abs(correlation - np.eye(len(kinds))).max() < 5 / np.sqrt(20_000)
 
@@ -148,18 +150,19 @@ def start(n, mu=0.8, u=0.9, v=0.4):
     return np.full(n, mu), np.full(n, root * (u + v)), np.full(n, root * (u - v))
 
 
-def walked(population, n, *, mu=0.8, first=0, n_steps=200, batch_size=1, sampling="with-replacement", **more):
-    options = {"batch_size": batch_size, "sampling": sampling, "seed": 7, "first": first, "n_steps": n_steps}
-    return walk(population.for_kernels(), *start(n, mu=mu), **(options | more))
+def batches_of(size=1, *, n_steps=200, **drawn):
+    return Batches(size, n_steps=n_steps, seed=7, **drawn)
 
 
-def by_hand(population, trajectory, *, mu=0.8, n_steps=200, batch_size=1, sampling="with-replacement"):
+def walked(population, n, batches, *, mu=0.8, first=0):
+    return walk(population.for_kernels(), *start(n, mu=mu), batches=batches, first=first)
+
+
+def by_hand(population, trajectory, batches, *, mu=0.8):
     """States 0 .. n_steps of one trajectory, and the first outside the ellipse and with |r| > 1e4."""
-    batches = draw_batches(
-        population.n_prompts, batch_size, n_steps, sampling=sampling, seed=7, trajectory=trajectory
-    )
-    curvature = 1 + (population.curvatures - 1)[batches].mean(axis=1)
-    mismatch = population.mismatches[batches].mean(axis=1)
+    drawn, n_steps = draw_batches(population.n_prompts, batches, trajectory), batches.n_steps
+    curvature = 1 + (population.curvatures - 1)[drawn].mean(axis=1)
+    mismatch = population.mismatches[drawn].mean(axis=1)
     x, y = (part[0] for part in start(1, mu=mu)[1:])
     left = diverged = -1
     with np.errstate(all="ignore"):
@@ -180,27 +183,29 @@ def by_hand(population, trajectory, *, mu=0.8, n_steps=200, batch_size=1, sampli
 @pytest.mark.parametrize("n_steps", [1, 37, 64])
 def test_walks_are_the_steps_of_the_batches_that_are_drawn(sampling, batch_size, n_steps):
     """Rounding of 1e-16 a step grows by a factor up to 10 or so within these steps."""
-    options = {"mu": 0.5, "n_steps": n_steps, "batch_size": batch_size, "sampling": sampling}
-    events, ends = walked(NOISY, 70, **options)
+    batches = batches_of(batch_size, n_steps=n_steps, sampling=sampling)
+    events, ends = walked(NOISY, 70, batches, mu=0.5)
     for i in (0, 1, 63, 64, 69):
-        left, diverged, x, y = by_hand(NOISY, i, **options)
+        left, diverged, x, y = by_hand(NOISY, i, batches, mu=0.5)
         assert events[i].tolist() == [left, diverged]
         if diverged < 0:
             assert ends[:, i] == pytest.approx([x, y], rel=1e-9)
 
 
 def test_events_are_found_at_their_step_while_lanes_are_refilled():
-    events, _ = walked(NOISY, 400, n_steps=300)
+    batches = batches_of(n_steps=300)
+    events, _ = walked(NOISY, 400, batches)
     assert (events[:, 1] >= 0).mean() > 0.5  # most end early, each lane holds several
     assert len(np.unique(events[:, 1] % kernels.WINDOW)) == kernels.WINDOW
     for i in range(0, 400, 7):
-        assert events[i].tolist() == list(by_hand(NOISY, i, n_steps=300)[:2])
+        assert events[i].tolist() == list(by_hand(NOISY, i, batches)[:2])
 
 
 def test_a_trajectory_depends_on_nothing_but_its_number():
-    whole, ends = walked(NOISY, 300, sampling="epochs", batch_size=5)
+    batches = batches_of(5, sampling="epochs")
+    whole, ends = walked(NOISY, 300, batches)
     for first, n in ((0, 10), (130, 100), (299, 1)):
-        part, part_ends = walked(NOISY, n, first=first, sampling="epochs", batch_size=5)
+        part, part_ends = walked(NOISY, n, batches, first=first)
         assert np.array_equal(part, whole[first : first + n])
         stayed = part[:, 1] < 0
         assert np.array_equal(part_ends[:, stayed], ends[:, first : first + n][:, stayed])
@@ -215,9 +220,8 @@ def test_without_variance_it_is_the_full_batch_map_to_the_bit(sampling, batch_si
     mus = np.repeat([0.3, 0.9, 1.1, 1.5, 1.9], 40)
     a, b = rng.uniform(-1, 1, (2, mus.size))
     b[::5] = 0.0
-    events, ends = walk(
-        equal.for_kernels(), mus, a, b, batch_size=batch_size, sampling=sampling, seed=1, first=0, n_steps=331
-    )
+    batches = Batches(batch_size, sampling=sampling, n_steps=331, seed=1)
+    events, ends = walk(equal.for_kernels(), mus, a, b, batches=batches)
     expected = full_batch.advance(mus, a, b, 331)
     bounded = events[:, 1] < 0
     assert 100 < bounded.sum() < 200
@@ -253,12 +257,12 @@ def test_given_batches_are_followed():
 def test_exponents_are_the_mean_logarithms_of_the_jacobian(sampling):
     """By finite products of Jacobians in NumPy over the same batches."""
     mus, a, b = start(3, mu=0.5)
-    code, seed, first = SAMPLINGS[sampling], np.uint64(7), np.uint64(0)
-    found = kernels.exponents(NOISY.for_kernels(), 2, code, seed, first, mus, a, b, 32, 64)
+    batches = batches_of(2, n_steps=96, sampling=sampling)
+    found = kernels.exponents(NOISY.for_kernels(), *batches.for_kernels(), np.uint64(0), mus, a, b, 32, 64)
     for i in range(3):
-        batches = draw_batches(50, 2, 96, sampling=sampling, seed=7, trajectory=i)
-        curvature = 1 + (NOISY.curvatures - 1)[batches].mean(axis=1)
-        mismatch = NOISY.mismatches[batches].mean(axis=1)
+        drawn = draw_batches(50, batches, i)
+        curvature = 1 + (NOISY.curvatures - 1)[drawn].mean(axis=1)
+        mismatch = NOISY.mismatches[drawn].mean(axis=1)
         all_a, all_b, r = kernels.follow(0.5, a[i], b[i], curvature, mismatch)
         sigma = curvature * r[:-1] + 0.5 * mismatch
         dets = []

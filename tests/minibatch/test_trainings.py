@@ -1,4 +1,4 @@
-"""Compiled trainings against training by definition, and step sizes found by counting."""
+"""Compiled trainings against training by definition."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import NEAR, check_refused, random_prompt, stopped_after
+from leaky_prompts import PROMPTS, project, start
+from problems import NEAR, check_refused, stopped_after
 
-from lintrans import TwoFactorWeights
+from lintrans.attention import TwoFactorWeights
 from lintrans.attention.batch_training import Problems, train_on_batches
-from lintrans.counting.limits import bisect_step_size, search_batch_size
-from lintrans.counting.proportions import proportion
-from lintrans.minibatch import Population, draw_batches, escape_sweep, escape_times
-from lintrans.minibatch.answers import largest_step_size, trained_batch_size, trained_step_size
-from lintrans.minibatch.full_batch import full_batch_step_size
-from lintrans.minibatch.risk import critical_step_size
+from lintrans.minibatch import Batches, EscapeSweep, Population, draw_batches, escape_times, population
 from lintrans.minibatch.sampling import SAMPLINGS
-from lintrans.minibatch.trained_risks import trained_risk_map
-from lintrans.minibatch.trainings import TrainingSweep, trained_escapes, training_sweep
+from lintrans.minibatch.trainings import TrainingSweep, trained_escapes
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps import store
 from lintrans.sweeps.grid import compute
@@ -29,41 +24,6 @@ FAR = 1e4
 ARRAYS = ("left", "diverged", "end_a", "end_b")
 # Of the size of a state: sums in another order differ by a few ulps at every step, which escapes let grow.
 CLOSE = 1e-9
-
-
-def on_a_mode(d, n_prompts=11, seed=0):
-    rng = np.random.default_rng(seed)
-    m, q = rng.normal(size=(2, d))
-    sizes = rng.uniform(0.3, 1.7, n_prompts)
-    return [Prompt.from_arrays([x * m], [1.0], q, 2 * x + 5 * rng.normal()) for x in sizes]
-
-
-def leaky(d, n_prompts=11):
-    return [random_prompt(4 * d + i, d, seed=i) for i in range(n_prompts)]
-
-
-PROMPTS = {
-    "one feature": leaky(1),
-    "three features": leaky(3),
-    "ten features": leaky(10),
-    "mode of three": on_a_mode(3),
-    "mode of ten": on_a_mode(10),
-    "fewer than features": leaky(10, 4),
-}
-
-
-def start(prompts, size=1.2):
-    """Weights with u = size, v = size / 2 on the mode, and more beside it."""
-    population, rng = Population.from_prompts(prompts), np.random.default_rng(9)
-    beside = 0.1 * rng.normal(size=population.direction.shape)
-    beside -= np.sum(beside * population.direction) * population.direction
-    along = math.copysign(size / 2 * population.weight_unit, population.mean_product)
-    return {"value": size * population.weight_unit, "key_query": along * population.direction + beside}
-
-
-def project(population, mu, w, W):
-    u, v = w / population.weight_unit, np.sum(W * population.direction) / population.weight_unit
-    return normal_form.to_modes(mu, u, math.copysign(1.0, population.mean_product) * v)
 
 
 def judged(mu, states):
@@ -78,36 +38,36 @@ def judged(mu, states):
     return left, diverged, float(a), float(b)
 
 
-def by_definition(prompts, eta, weights, n_steps, n_trainings, schedule=None, **drawn):
+def by_definition(prompts, eta, weights, batches, n_trainings):
     population = Population.from_prompts(prompts)
     mu, theta = population.mu(eta), TwoFactorWeights(weights["value"], weights["key_query"])
     problems, found = Problems(prompts, theta), []
     for i in range(n_trainings):
-        batches = draw_batches(len(prompts), n_steps=n_steps, trajectory=i, **drawn)
-        run = train_on_batches(problems, theta, batches, step_size=eta, schedule=schedule)
+        drawn = draw_batches(len(prompts), batches, i)
+        run = train_on_batches(problems, theta, drawn, step_size=eta, schedule=batches.schedule)
         states = [project(population, mu, x[0], x[1:].reshape(theta.d, theta.d)) for x in run.weights]
         found.append(judged(mu, states))
     return dict(zip(ARRAYS, np.array(found).T, strict=True))
 
 
-def literal(prompts, eta, weights, n_steps, n_trainings, wrong=None, schedule=(1.0,), **drawn):
+def literal(prompts, eta, weights, batches, n_trainings, wrong=None):
     """The step as it is written in the kernels' docstring, or wrong in one place."""
     population, found = Population.from_prompts(prompts), []
     mu = population.mu(eta)
     for i in range(n_trainings):
         w, W, states = weights["value"], np.array(weights["key_query"]), []
-        batches = draw_batches(len(prompts), n_steps=n_steps, trajectory=i, **drawn)
-        for t in range(n_steps + 1):
+        drawn = draw_batches(len(prompts), batches, i)
+        for t in range(batches.n_steps + 1):
             states.append(project(population, mu, w, W))
-            if t == n_steps or not abs(normal_form.residual(mu, *states[-1])) <= FAR:
+            if t == batches.n_steps or not abs(normal_form.residual(mu, *states[-1])) <= FAR:
                 break
-            dw, dW, share = 0.0, 0.0, 1 / batches.shape[1]
-            for prompt in (prompts[k] for k in batches[t]):
+            dw, dW, share = 0.0, 0.0, 1 / batches.size
+            for prompt in (prompts[k] for k in drawn[t]):
                 m, q = prompt.context_moment, prompt.query
                 p = m @ W @ q
                 e = w * p - prompt.query_label * (-1 if wrong == "label" else 1)
                 dw, dW = dw + share * e * p, dW + share * e * np.outer(m, q)
-            rate = eta * schedule[min(t, len(schedule) - 1)] * (len(batches[t]) if wrong == "sum" else 1)
+            rate = eta * (batches.size if wrong == "sum" else 1)
             old, w = w, w - rate * dw
             W = W - rate * (w if wrong == "order" else old) * dW * (-1 if wrong == "sign" else 1)
         found.append(judged(mu, states))
@@ -121,10 +81,9 @@ def agree(found, expected):
     return same and (np.hypot(a - x, b - y) <= CLOSE * np.hypot(x, y)).all()
 
 
-def trained(prompts, eta, weights, n_steps, n_trainings, **options):
-    found = trained_escapes(
-        prompts, step_size=eta, **weights, n_steps=n_steps, n_trainings=n_trainings, n_threads=1, **options
-    )
+def trained(prompts, eta, weights, batches, n_trainings, n_threads=1):
+    asked = {"batches": batches, "n_trainings": n_trainings, "n_threads": n_threads}
+    found = trained_escapes(prompts, step_size=eta, **weights, **asked)
     return {name: getattr(found, name) for name in ARRAYS}
 
 
@@ -142,9 +101,9 @@ def test_trainings_are_those_of_the_transformer(name, sampling, schedule):
     prompts, events = PROMPTS[name], 0
     weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
     for size, mu, seed in ((1, 0.2, 0), (2, 0.7, 1), (3, 0.5, 2), (4, 0.9, 10**9)):
-        asked = {"batch_size": size, "sampling": sampling, "seed": seed, "schedule": schedule}
-        run = prompts, mu * unit, weights, 30, 4
-        found, expected = trained(*run, **asked), by_definition(*run, **asked)
+        batches = Batches(size, sampling=sampling, n_steps=30, seed=seed, schedule=schedule)
+        run = prompts, mu * unit, weights, batches, 4
+        found, expected = trained(*run), by_definition(*run)
         assert agree(found, expected), (size, mu)
         events += (found["left"] >= 0).sum()
     assert events > 0 or schedule or sampling != "with-replacement"
@@ -154,28 +113,27 @@ def test_batches_larger_than_a_group_and_than_the_population():
     prompts = PROMPTS["three features"]
     weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
     for size in (5, 8, 11, 30):
-        asked = {"batch_size": size, "seed": 4}
-        run = prompts, 0.8 * unit, weights, 25, 3
-        assert agree(trained(*run, **asked), by_definition(*run, **asked)), size
+        run = prompts, 0.8 * unit, weights, Batches(size, n_steps=25, seed=4), 3
+        assert agree(trained(*run), by_definition(*run)), size
 
 
 @pytest.mark.parametrize("wrong", ["sign", "order", "sum", "label"])
 def test_a_wrong_step_is_seen(wrong):
     prompts = PROMPTS["three features"]
-    asked = {"batch_size": 2, "sampling": "epochs", "seed": 1}
     eta = 0.3 * Population.from_prompts(prompts).unit_step_size
-    run = prompts, eta, start(prompts), 12, 3
-    found = trained(*run, **asked)
-    assert agree(found, literal(*run, **asked))
-    assert not agree(found, literal(*run, wrong=wrong, **asked))
+    run = prompts, eta, start(prompts), Batches(2, sampling="epochs", n_steps=12, seed=1), 3
+    found = trained(*run)
+    assert agree(found, literal(*run))
+    assert not agree(found, literal(*run, wrong=wrong))
 
 
 def test_other_batches_and_other_prompts_are_seen():
     prompts = PROMPTS["three features"]
-    run = 0.3 * Population.from_prompts(prompts).unit_step_size, start(prompts), 12, 3
-    found = trained(prompts, *run, batch_size=2, seed=1)
-    assert not agree(found, by_definition(prompts, *run, batch_size=2, seed=2))
-    assert not agree(found, by_definition(prompts[::-1], *run, batch_size=2, seed=1))
+    run = 0.3 * Population.from_prompts(prompts).unit_step_size, start(prompts)
+    one, two = (Batches(2, n_steps=12, seed=seed) for seed in (1, 2))
+    found = trained(prompts, *run, one, 3)
+    assert not agree(found, by_definition(prompts, *run, two, 3))
+    assert not agree(found, by_definition(prompts[::-1], *run, one, 3))
 
 
 @pytest.mark.parametrize("name", ["mode of three", "mode of ten"])
@@ -184,12 +142,11 @@ def test_on_a_shared_mode_trainings_do_what_trajectories_do(name):
     prompts = PROMPTS[name]
     population, weights, n_left = Population.from_prompts(prompts), start(prompts), []
     for mu, size, schedule in ((0.3, 1, None), (0.8, 3, None), (0.9, 2, [0.1, 0.5, 1.0])):
-        asked = {"batch_size": size, "n_steps": 60, "seed": 5, "schedule": schedule}
+        batches = Batches(size, n_steps=60, seed=5, schedule=schedule)
         states = population.project_weights(**weights)
-        map_ = escape_times(population, mu, *states, n_trajectories=200, **asked)
-        found = trained_escapes(
-            prompts, step_size=mu * population.unit_step_size, **weights, n_trainings=200, **asked
-        )
+        map_ = escape_times(population, mu, *states, batches=batches, n_trajectories=200)
+        eta = mu * population.unit_step_size
+        found = trained_escapes(prompts, step_size=eta, **weights, batches=batches, n_trainings=200)
         assert np.array_equal(found.left, map_.left) and np.array_equal(found.diverged, map_.diverged)
         stayed = found.left < 0
         assert found.end_a[stayed] == pytest.approx(map_.end_a[stayed], rel=1e-5)
@@ -203,66 +160,56 @@ def test_on_a_shared_mode_trainings_do_what_trajectories_do(name):
 def test_neither_threads_nor_tiles_nor_the_number_of_trainings_change_a_bit(monkeypatch):
     """Most diverge, at different steps, so that lanes are given on."""
     prompts = PROMPTS["three features"]
-    run = prompts, 0.2 * Population.from_prompts(prompts).unit_step_size, start(prompts), 40
-    asked = {"batch_size": 2, "sampling": "epochs", "seed": 3}
-    whole = trained(*run, 300, **asked)
+    batches = Batches(2, sampling="epochs", n_steps=40, seed=3)
+    run = prompts, 0.2 * Population.from_prompts(prompts).unit_step_size, start(prompts), batches
+    whole = trained(*run, 300)
     assert 100 < (whole["diverged"] >= 0).sum() < 300
-    assert identical(whole, trained(*run, 7, **asked), slice(7))
-    sweep = training_sweep(prompts, step_size=run[1], **run[2], n_steps=40, n_trainings=300, **asked)
+    assert identical(whole, trained(*run, 7), slice(7))
+    sweep = TrainingSweep(prompts, step_size=run[1], **run[2], batches=batches, n_trainings=300)
     assert identical(whole, sweep.compute(slice(150, 156)), slice(150, 156))
-    for name, x in by_definition(*run, 80, **asked).items():
+    for name, x in by_definition(*run, 80).items():
         assert name.startswith("end") or np.array_equal(whole[name][:80], x)
     for size in (13, 64, 192):
         monkeypatch.setattr(TrainingSweep, "cells_per_tile", size)
         found = compute(sweep)
         assert identical(whole, {name: getattr(found, name) for name in ARRAYS}), size
-        found = trained_escapes(
-            prompts, step_size=run[1], **run[2], n_steps=40, n_trainings=300, n_threads=2, **asked
-        )
-        assert identical(whole, {name: getattr(found, name) for name in ARRAYS}), size
+        assert identical(whole, trained(*run, 300, n_threads=2)), size
 
 
 def test_tiles_are_whole_blocks_and_smaller_the_more_work_there_is():
     prompts = PROMPTS["ten features"]
-    sizes = [
-        training_sweep(
-            prompts, step_size=0.1, **start(prompts), batch_size=size, n_steps=n, n_trainings=10
-        ).cells_per_tile
-        for size, n in ((1, 10), (32, 1000), (32, 10**5))
-    ]
+    batches = (Batches(size, n_steps=n) for size, n in ((1, 10), (32, 1000), (32, 10**5)))
+    asked = {"step_size": 0.1, **start(prompts), "n_trainings": 10}
+    sizes = [TrainingSweep(prompts, batches=each, **asked).cells_per_tile for each in batches]
     assert all(size % 64 == 0 for size in sizes) and sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 64 < sizes[0]
 
 
-def test_coordinates_of_the_spans_are_the_same_training_with_fewer_numbers():
+def test_coordinates_of_the_spans_are_the_same_training_with_fewer_numbers(monkeypatch):
     rng = np.random.default_rng(3)
     query = rng.normal(size=4)
     prompts = [
         Prompt.from_arrays(rng.normal(size=(9, 4)), rng.normal(size=9), query, rng.normal()) for _ in range(8)
     ]
     eta = 0.6 * Population.from_prompts(prompts).unit_step_size
-    weights, asked = start(prompts), {"batch_size": 2, "n_steps": 15, "n_trainings": 100}
-    short = training_sweep(prompts, step_size=eta, **weights, **asked)
-    assert short.key_query.shape == (4, 1) and short.queries.shape == (8, 1)
-    whole = replace(
-        short,
-        contexts=np.array([prompt.context_moment for prompt in prompts]),
-        queries=np.array([prompt.query for prompt in prompts]),
-        key_query=weights["key_query"],
-    )
+    weights, asked = start(prompts), {"batches": Batches(2, n_steps=15), "n_trainings": 100}
+    short = TrainingSweep(prompts, step_size=eta, **weights, **asked)
+    assert shape_of_weights(short) == (4, 1) and short.table.shape == (8, 4 + 1 + 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(population, "_in_span", lambda vectors: (vectors, np.eye(4)))
+        whole = TrainingSweep(prompts, step_size=eta, **weights, **asked)
+    assert shape_of_weights(whole) == (4, 4)
     found = short.compute(slice(0, 100))
     assert agree(found, whole.compute(slice(0, 100)))
     assert 0 < (found["left"] >= 0).sum() < 100
-    few = training_sweep(
-        PROMPTS["fewer than features"], step_size=eta, **start(PROMPTS["ten features"]), **asked
-    )
-    assert few.key_query.shape == (4, 4)
-    assert (
-        training_sweep(
-            PROMPTS["mode of ten"], step_size=1.0, **start(PROMPTS["mode of ten"]), **asked
-        ).key_query.size
-        == 1
-    )
+    ten, few, mode = (PROMPTS[name] for name in ("ten features", "fewer than features", "mode of ten"))
+    assert shape_of_weights(TrainingSweep(few, step_size=eta, **start(ten), **asked)) == (4, 4)
+    assert shape_of_weights(TrainingSweep(mode, step_size=1.0, **start(mode), **asked)) == (1, 1)
+
+
+def shape_of_weights(sweep):
+    _, weights = sweep.initial
+    return weights.shape
 
 
 # Events at the ends.
@@ -270,38 +217,39 @@ def test_coordinates_of_the_spans_are_the_same_training_with_fewer_numbers():
 
 def test_events_at_the_first_and_at_the_last_state():
     prompts = PROMPTS["three features"]
-    eta, few = 0.9 * Population.from_prompts(prompts).unit_step_size, {"batch_size": 1, "seed": 2}
-    out = trained(prompts, eta, start(prompts, 3.0), 5, 3, **few)
+    eta, few = 0.9 * Population.from_prompts(prompts).unit_step_size, Batches(1, n_steps=5, seed=2)
+    out = trained(prompts, eta, start(prompts, 3.0), few, 3)
     assert (out["left"] == 0).all()
-    gone = trained(prompts, eta, start(prompts, 300.0), 5, 3, **few)
+    gone = trained(prompts, eta, start(prompts, 300.0), few, 3)
     assert (gone["left"] == 0).all() and (gone["diverged"] == 0).all()
     assert gone["end_a"] == pytest.approx(300 * 0.75 * math.sqrt(0.9), rel=1e-12)
-    whole = trained(prompts, eta, start(prompts), 60, 20, **few)
+    whole = trained(prompts, eta, start(prompts), replace(few, n_steps=60), 20)
     for event in ("left", "diverged"):
         i = int(np.argmax(whole[event]))
         last = int(whole[event][i])
         assert last > 1
-        assert trained(prompts, eta, start(prompts), last, 20, **few)[event][i] == last
-        assert trained(prompts, eta, start(prompts), last - 1, 20, **few)[event][i] == -1
+        for n_steps, expected in ((last, last), (last - 1, -1)):
+            shorter = trained(prompts, eta, start(prompts), replace(few, n_steps=n_steps), 20)
+            assert shorter[event][i] == expected
 
 
 def test_beyond_two_everything_is_outside_and_overflows_are_divergence():
     prompts = PROMPTS["one feature"]
     unit = Population.from_prompts(prompts).unit_step_size
     for mu in (2.0, 2.5, 1e150):
-        found = trained(prompts, mu * unit, start(prompts), 9, 70, batch_size=3)
+        found = trained(prompts, mu * unit, start(prompts), Batches(3, n_steps=9), 70)
         assert (found["left"] == 0).all()
     assert (found["diverged"] <= 1).all()
-    rests = trained(prompts, 3 * unit, start(prompts, 0.0), 9, 5, batch_size=3)
+    rests = trained(prompts, 3 * unit, start(prompts, 0.0), Batches(3, n_steps=9), 5)
     assert (rests["left"] == 0).all() and (rests["diverged"] == -1).all()
 
 
 # Results, files and refusals.
 
 
-def sweep_of(**options):
-    asked = {"batch_size": 2, "n_steps": 20, "n_trainings": 200, "schedule": [0.5, 1.0]} | options
-    return training_sweep(NEAR, step_size=0.4, **start(NEAR), **asked)
+def sweep_of():
+    batches = Batches(2, n_steps=20, schedule=[0.5, 1.0])
+    return TrainingSweep(NEAR, step_size=0.4, **start(NEAR), batches=batches, n_trainings=200)
 
 
 def test_a_stopped_sweep_goes_on_to_the_same_file(tmp_path, monkeypatch):
@@ -310,8 +258,9 @@ def test_a_stopped_sweep_goes_on_to_the_same_file(tmp_path, monkeypatch):
     stopped_after(2, sweep_of(), tmp_path / "x.h5")
     assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
     found = store.load(whole)
-    assert found.kind == "escape_times" and found.settings["trained"] is True
-    assert found.settings["schedule"] == [0.5, 1.0] and found.settings["step_size"] == 0.4
+    assert found.kind == "escape_times" and found.trained and not found.by_mode
+    assert found.batches == sweep_of().batches and found.settings["step_size"] == 0.4
+    assert found.schedule == (0.5, 1.0)
     assert found.settings["mu"] == Population.from_prompts(NEAR).mu(0.4)
     assert (found.settings["u"], found.settings["v"]) == pytest.approx((1.2, 0.6))
     assert found.settings["n_trajectories"] == found.left.size == 200
@@ -320,7 +269,8 @@ def test_a_stopped_sweep_goes_on_to_the_same_file(tmp_path, monkeypatch):
 def test_a_stopped_sweep_goes_on_as_what_it_was(tmp_path, monkeypatch):
     """Both kinds of sweep give one kind of result."""
     mode = Population([1.0, 1.0], [0.5, 1.5])
-    of_the_map = escape_sweep(mode, 0.9, 1.0, 0.5, batch_size=1, n_steps=20, n_trajectories=200)
+    batches = Batches(1, n_steps=20)
+    of_the_map = EscapeSweep(mode, 0.9, 1.0, 0.5, batches=batches, n_trajectories=200)
     for sweep in (of_the_map, sweep_of()):
         monkeypatch.setattr(type(sweep), "cells_per_tile", 64)
         name = type(sweep).__name__
@@ -334,224 +284,15 @@ REFUSED = {
     "shape": ({"key_query": [[1.0]]}, ["key_query", "(2, 2)", "(1, 1)"]),
     "value": ({"value": math.nan}, ["value", "finite"]),
     "step size": ({"step_size": 0.0}, ["step_size", "positive"]),
-    "sampling": ({"sampling": "all"}, ["sampling", "epochs", "'all'"]),
-    "batch": ({"batch_size": 5, "sampling": "epochs"}, ["batch_size", "4 prompts", "got 5"]),
-    "memory": ({"batch_size": 10**7}, ["batches and weights", "GiB"]),
-    "steps": ({"n_steps": 0}, ["n_steps"]),
+    "batch": ({"batches": Batches(5, sampling="epochs")}, ["the batch size", "4 prompts", "got 5"]),
+    "memory": ({"batches": Batches(10**7)}, ["batches and weights", "GiB"]),
     "trainings": ({"n_trainings": 0}, ["n_trainings"]),
-    "seed": ({"seed": -1}, ["seed"]),
-    "schedule": ({"schedule": [1.0, 2.0]}, ["schedule[1]=2"]),
+    "not batches": ({"batches": 32}, ["batches", "got 32"]),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_arguments_are_refused(name):
     changed, parts = REFUSED[name]
-    asked = {"prompts": NEAR, "step_size": 0.1, "batch_size": 1, **start(NEAR)} | changed
+    asked = {"prompts": NEAR, "step_size": 0.1, "batches": Batches(1), **start(NEAR)} | changed
     check_refused(lambda: trained_escapes(**asked), parts)
-
-
-# Step sizes.
-
-
-def crossing(draws, risk_of, keeps):
-    """Largest and next eta of a grid by the counts of draws below risk_of(eta)."""
-    etas = np.geomspace(1e-4, 1e4, 200_001)
-    counts = np.searchsorted(np.sort(draws), risk_of(etas))
-    kept = np.array([keeps(k) for k in range(draws.size + 1)])[counts]
-    return etas[int(np.argmin(kept)) - 1]
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.5, 2.0), (40.0, 50.0), (0.002, 0.003)])
-@pytest.mark.parametrize("risk", [0.02, 0.5])
-def test_bisection_finds_the_crossings_of_binomial_counts(low, high, risk):
-    """Counts from common random numbers grow with the step size: each crossing is one, found to the ratio."""
-    n, asked = 400, []
-    draws = np.random.default_rng(1).uniform(size=n)
-
-    def risk_of(eta):
-        return 1 - np.exp(-np.square(eta))
-
-    def count_events(eta):
-        asked.append(eta)
-        return int((draws < risk_of(eta)).sum())
-
-    found = bisect_step_size(count_events, n, risk, low, high, ratio=1.02)
-    rules = (
-        lambda k: k / n <= risk,
-        lambda k: proportion(k, n).high <= risk,
-        lambda k: proportion(k, n).low <= risk,
-    )
-    value, below, above = (crossing(draws, risk_of, rule) for rule in rules)
-    step = 1.0002  # of the grid of `crossing`
-    assert value / 1.02 / step <= found.value <= value * step
-    assert below / 1.02 / step <= found.low <= below * step
-    assert above / step <= found.high <= above * 1.02 * step
-    assert len(asked) == len(set(asked)) < 60
-    assert found.low < found.value < found.high
-
-
-def test_limits_out_of_reach_are_nan():
-    never, always = (bisect_step_size(lambda eta, k=k: k, 100, 0.1, 1.0, 2.0) for k in (0, 100))
-    assert all(map(math.isnan, never)) and all(map(math.isnan, always))
-    far = bisect_step_size(lambda eta: 100 * (eta > 3000), 100, 0.1, 1.0, 2.0)
-    assert all(map(math.isnan, far))
-    near = bisect_step_size(lambda eta: 100 * (eta > 1500), 100, 0.1, 1.0, 2.0)
-    assert 1500 / 1.01 < near.value <= 1500 < near.high
-    few = bisect_step_size(lambda eta: 10 * (eta > 1.5), 10, 0.01, 1.0, 2.0)
-    assert math.isnan(few.low) and 1.5 / 1.01 < few.value <= 1.5 < few.high
-    likely = bisect_step_size(lambda eta: 3 * (eta > 1.5), 3, 0.9, 1.0, 2.0)
-    assert math.isnan(likely.high) and 1.5 / 1.01 < likely.value <= 1.5
-
-
-@pytest.mark.parametrize(
-    ("changed", "parts"),
-    [
-        ({"risk": 0.0}, ["risk", "got 0"]),
-        ({"risk": 1.0}, ["risk", "got 1"]),
-        ({"low": 0.0}, ["low", "positive"]),
-        ({"low": 3.0}, ["high", "low = 3", "exchange"]),
-        ({"ratio": 1.0}, ["ratio", "above 1"]),
-        ({"n_trials": 0}, ["n_trials"]),
-    ],
-)
-def test_bad_brackets_are_refused(changed, parts):
-    asked = {"n_trials": 10, "risk": 0.1, "low": 1.0, "high": 2.0, "ratio": 1.1} | changed
-    check_refused(lambda: bisect_step_size(lambda eta: 0, **asked), parts)
-
-
-def test_the_smallest_batch_size_is_found_among_some():
-    sizes, asked = [1, 2, 4, 8, 16, 32], []
-
-    def count(size):
-        asked.append(size)
-        return 1000 // size
-
-    found = search_batch_size(count, 1000, 0.1, sizes)
-    assert found == (16, 16, 16) and len(asked) == len(set(asked)) < len(sizes)
-    low, high = (min(s for s in sizes if interval(1000 // s)[i] <= 0.13) for i in (0, 1))
-    assert search_batch_size(count, 1000, 0.13, sizes) == (8, low, high) and low < high
-    assert np.isnan(search_batch_size(count, 1000, 0.01, sizes)).all()
-
-
-def interval(k):
-    return proportion(k, 1000).low, proportion(k, 1000).high
-
-
-@pytest.mark.parametrize("prompts", [leaky(3), NEAR], ids=["leaky", "near"])
-def test_the_trained_batch_size_keeps_the_risk_and_the_one_before_does_not(prompts):
-    d, eta = prompts[0].d, Population.from_prompts(prompts).unit_step_size
-    start = {"value": 0.5, "key_query": np.eye(d), "n_steps": 50, "n_trainings": 100}
-    sizes = [1, 2, 4, 8, 16, 32, 64]
-    answers = []
-    for part in (0.03, 0.1, 0.3, 0.6):
-        asked = start | {"step_size": part * eta}
-        found = trained_batch_size(prompts, sizes, risk=0.2, **asked).value
-        risks = (
-            trained_escapes(prompts, batch_size=size, **asked).probability("left").value for size in sizes
-        )
-        expected = next((size for size, risk in zip(sizes, risks, strict=False) if risk <= 0.2), math.nan)
-        assert found == pytest.approx(expected, nan_ok=True)
-        answers.append(expected)
-    assert np.isfinite(answers).sum() > 1 and len(set(answers)) > 1
-
-
-def test_progress_adds_up_over_counts(monkeypatch):
-    prompts, seen = leaky(1), []
-    start = {"value": 0.5, "key_query": [[0.5]], "n_steps": 20, "n_trainings": 64, "batch_size": 1}
-    trained_step_size(
-        prompts, 0.01, 0.1, risk=0.1, progress=lambda done, total, found: seen.append((done, total)), **start
-    )
-    done, total = np.array(seen).T
-    assert (np.diff(done) >= 0).all() and done[-1] == total[-1] and total[-1] % 64 == 0 and total[-1] > 64
-
-
-def test_the_trained_step_size_keeps_the_risk_and_the_next_does_not():
-    prompts = PROMPTS["three features"]
-    unit = Population.from_prompts(prompts).unit_step_size
-    asked = {"batch_size": 2, "n_steps": 40, "n_trainings": 128, "seed": 6} | start(prompts)
-    limits = {
-        event: trained_step_size(prompts, 0.1 * unit, unit, risk=0.2, event=event, ratio=1.05, **asked)
-        for event in ("left", "diverged")
-    }
-    for event, limit in limits.items():
-        assert limit.low < limit.value < limit.high
-        for eta, keeps in ((limit.value, True), (1.05 * limit.value, False)):
-            found = trained_escapes(prompts, step_size=eta, **asked)
-            assert (found.probability(event).value <= 0.2) == keeps
-    assert limits["left"].value <= limits["diverged"].value
-    check_refused(
-        lambda: trained_step_size(prompts, 1.0, 2.0, risk=0.2, event="lost", **asked), ["event", "'lost'"]
-    )
-    check_refused(lambda: trained_step_size(prompts, 2.0, 1.0, risk=0.2, **asked), ["high", "exchange"])
-
-
-def test_a_cell_of_a_trained_map_is_its_trainings():
-    prompts = leaky(3)
-    weights, unit = start(prompts), Population.from_prompts(prompts).unit_step_size
-    asked = {"n_steps": 40, "n_trainings": 70, "seed": 4, "schedule": [0.5, 1.0], **weights}
-    found = trained_risk_map(prompts, [0.02 * unit, 0.2 * unit, 3 * unit], [1, 3], **asked)
-    for i, eta in enumerate(found.step_size):
-        for j, size in enumerate(found.batch_size):
-            cell = trained_escapes(prompts, step_size=eta, batch_size=int(size), **asked)
-            assert (found.left[i, j], found.diverged[i, j]) == (cell.count("left"), cell.count("diverged"))
-    assert found.left[1, 0] > 0 and (found.left[2] == 70).all()
-    assert found.settings["trained"] and found.settings["schedule"] == [0.5, 1.0]
-    u, v = Population.from_prompts(prompts).project_weights(**weights)
-    assert (found.settings["u"], found.settings["v"]) == pytest.approx((u, v))
-    assert found.mu[1] == pytest.approx(0.2)
-
-
-def test_on_a_shared_mode_trainings_and_map_have_one_largest_step_size():
-    prompts = on_a_mode(3)
-    population, weights = Population.from_prompts(prompts), start(prompts)
-    asked = {"batch_size": 2, "risk": 0.2, "n_steps": 40, "seed": 3}
-    low, high = 0.05 * population.unit_step_size, 0.2 * population.unit_step_size
-    trained = trained_step_size(prompts, low, high, n_trainings=200, **weights, **asked)
-    u, v = population.project_weights(**weights)
-    mapped = largest_step_size(population, low, high, u, v, n_trajectories=200, **asked)
-    assert mapped == pytest.approx(trained, rel=1e-9) and np.isfinite(mapped.value)
-
-
-def full_batch_stays(prompts, eta, weights, n_steps, schedule=None):
-    """Whether training by definition on all prompts stays in the ellipse."""
-    population, batch = Population.from_prompts(prompts), np.arange(len(prompts))
-    mu = population.mu(eta)
-    run = train_on_batches(
-        prompts, TwoFactorWeights(**weights), [batch] * n_steps, step_size=eta, schedule=schedule
-    )
-    d = len(population.direction)
-    states = [project(population, mu, w[0], w[1:].reshape(d, d)) for w in run.weights]
-    return not run.overflowed and max(float(normal_form.ellipse_level(mu, *state)) for state in states) <= 0
-
-
-@pytest.mark.parametrize("schedule", [None, np.linspace(0.1, 1, 12)])
-@pytest.mark.parametrize("name", ["three features", "ten features", "mode of three", "fewer than features"])
-def test_full_batch_training_stays_up_to_its_step_size_and_leaves_above(name, schedule):
-    """Up to 1.001 of it: beyond, chaos may let single step sizes stay. By the mode it is far too large."""
-    prompts = PROMPTS[name]
-    weights, asked = start(prompts, size=1.1), {"n_steps": 60, "schedule": schedule}
-    found = full_batch_step_size(prompts, **weights, **asked)
-    for part in (0.3, 0.9, 0.9999):
-        assert full_batch_stays(prompts, part * found, weights, **asked)
-    assert not full_batch_stays(prompts, 1.0005 * found, weights, **asked)
-    population = Population.from_prompts(prompts)
-    mode = critical_step_size(population, *population.project_weights(**weights))
-    if "mode" in name:
-        assert 0.9998 < found / mode <= 1
-    else:
-        assert found < 0.95 * mode and not full_batch_stays(prompts, mode, weights, **asked)
-
-
-def test_a_trained_map_knows_the_step_size_of_its_full_batch():
-    prompts = leaky(3)
-    weights = start(prompts)
-    found = trained_risk_map(prompts, [0.01], [1], **weights, n_steps=30, n_trainings=4)
-    assert found.critical_step_size == full_batch_step_size(prompts, **weights, n_steps=30)
-    assert not found.by_mode
-    far = {"value": 1e6, "key_query": weights["key_query"]}
-    assert math.isnan(full_batch_step_size(prompts, **far))
-    assert trained_risk_map(prompts, [0.01], [1], **far, n_steps=5, n_trainings=4).by_mode
-    wide = {"value": 1.0, "key_query": np.zeros((40, 40))}
-    many = [random_prompt(50, 40, seed=i) for i in range(2)]
-    check_refused(lambda: full_batch_step_size(many, **wide), ["at most 32 features", "got 40"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -11,8 +12,10 @@ import typer
 from lintrans.cli.commands.problem import Weights, data_file
 from lintrans.cli.kit.options import NSteps
 from lintrans.cli.kit.ranges import parse_schedule
+from lintrans.minibatch import defaults
 
 if TYPE_CHECKING:
+    from lintrans import minibatch
     from lintrans.attention.transformer import TwoFactorWeights
     from lintrans.minibatch import Population
     from lintrans.prompts.prompt import Prompt
@@ -113,11 +116,11 @@ class Prompts:
 class Batches:
     """How training draws batches of prompts."""
 
-    batch_size: Annotated[int, typer.Option(help="Number of prompts in a batch.")] = 32
+    batch_size: Annotated[int, typer.Option(help="Number of prompts in a batch.")] = defaults.BATCH_SIZE
     sampling: Annotated[
         str, typer.Option(help="How batches are drawn: with-replacement, without-replacement or epochs.")
-    ] = "with-replacement"
-    n_steps: NSteps = 1000
+    ] = defaults.SAMPLING
+    n_steps: NSteps = defaults.N_STEPS
     batch_seed: Annotated[int, typer.Option(help="Random seed of the batches.")] = 0
     schedule: Annotated[
         str,
@@ -127,14 +130,18 @@ class Batches:
         ),
     ] = ""
 
-    def drawn(self) -> dict[str, Any]:
-        """Return the arguments of the draws and of the step sizes, without the batch size."""
-        return {
-            "sampling": self.sampling,
-            "n_steps": self.n_steps,
-            "seed": self.batch_seed,
-            "schedule": parse_schedule(self.schedule),
-        }
+    @functools.cached_property
+    def made(self) -> minibatch.Batches:
+        """The batches, checked."""
+        from lintrans.minibatch import Batches
+
+        return Batches(
+            self.batch_size,
+            sampling=self.sampling,
+            n_steps=self.n_steps,
+            seed=self.batch_seed,
+            schedule=parse_schedule(self.schedule),
+        )
 
 
 @dataclass(frozen=True)
@@ -178,3 +185,8 @@ class Task:
         """Return the arguments of a training."""
         value, key_query = float(self.weights.value.real), self.weights.key_query
         return {"prompts": self.prompts, "value": value, "key_query": key_query}
+
+    def on_the_mode(self) -> dict[str, Any]:
+        """Return the arguments of a trajectory of the random map."""
+        u, v = self.start
+        return {"population": self.population, "u": u, "v": v}

@@ -12,13 +12,13 @@ from lintrans.cli.commands.problem import TRAINED, Weights, context
 from lintrans.cli.kit import outputs, ranges
 from lintrans.cli.kit.answers import emit_json, progress, table
 from lintrans.cli.kit.options import Files, Json, Workers, command_group, example, grouped
+from lintrans.minibatch import defaults
 
 if TYPE_CHECKING:
     from lintrans.counting import Limit
     from lintrans.minibatch import EscapeTimes, RiskMap
 
 app = command_group()
-TRAINED_STEP_SIZES, TRAININGS, TRAJECTORIES = 25, 200, 1000  # of a map by default, and of its cells
 EVENTS = {"left": "leaves the safe region", "diverged": "diverges"}
 
 
@@ -39,10 +39,12 @@ def minibatch(
         float | None,
         typer.Option(help="Learning rate for the loss (prediction - label)^2 / 2.", show_default=False),
     ] = None,
-    risk: Annotated[float, typer.Option(help="Accepted risk: the share of trainings with the event.")] = 0.01,
+    risk: Annotated[
+        float, typer.Option(help="Accepted risk: the share of trainings with the event.")
+    ] = defaults.RISK,
     event: Annotated[
         str, typer.Option(help="The event: left (training leaves the safe region) or diverged.")
-    ] = "left",
+    ] = defaults.EVENT,
     n_trajectories: Annotated[
         int | None,
         typer.Option(
@@ -83,8 +85,8 @@ def minibatch(
     """
     from lintrans.counting.limits import check_risk
     from lintrans.errors import InputError, count
-    from lintrans.minibatch import risk_sweep, trained_risk_sweep
-    from lintrans.minibatch.escapes import check_event
+    from lintrans.minibatch import RiskSweep, TrainedRiskSweep
+    from lintrans.minibatch.walks import check_event
 
     check_risk(risk)
     check_event(event)
@@ -95,14 +97,13 @@ def minibatch(
         raise InputError("--verify needs a table of prompts, got a file of numbers only; leave it out")
     etas, sizes = _axes(task, batches, step_size, step_sizes, batch_sizes)
     files = outputs.sweep_files(files, "minibatch", json=json)
-    default = TRAININGS if task.trained else TRAJECTORIES
+    default = defaults.MAP_TRAININGS if task.trained else defaults.MAP_TRAJECTORIES
     n = default if n_trajectories is None else count("--n-trajectories", n_trajectories)
+    axes = {"step_sizes": etas, "batch_sizes": sizes, "batches": batches.made}
     sweep = (
-        trained_risk_sweep(
-            **task.training(), step_sizes=etas, batch_sizes=sizes, n_trainings=n, **batches.drawn()
-        )
+        TrainedRiskSweep(**task.training(), **axes, n_trainings=n)
         if task.trained
-        else risk_sweep(task.population, etas, sizes, *task.start, n_trajectories=n, **batches.drawn())
+        else RiskSweep(**task.on_the_mode(), **axes, n_trajectories=n)
     )
     result: RiskMap = outputs.run(
         sweep, files, context(prompts, weights), workers.start(), label="risk map", json=json
@@ -128,7 +129,7 @@ def minibatch(
     if json:
         emit_json(answer | written)
     elif not files.quiet:
-        _say(answer, risk, event, batches.n_steps, by_mode=result.by_mode)
+        _say(answer, risk, event, batches.n_steps, by_mode=result.critical_by_mode)
         outputs.say_written(written)
 
 
@@ -150,7 +151,7 @@ def escapes(
     ],
     n_trajectories: Annotated[
         int, typer.Option(help="Number of trainings, each with its own batches.")
-    ] = 10_000,
+    ] = defaults.N_TRAJECTORIES,
     json: Json = False,
 ) -> None:
     """Measure when mini-batch training leaves the safe region.
@@ -164,16 +165,16 @@ def escapes(
     prompt outside the common mode. Writes escapes.h5 and escapes.png unless --output and --figure name other
     files.
     """
-    from lintrans.minibatch import escape_sweep, training_sweep
+    from lintrans.minibatch import EscapeSweep, TrainingSweep
 
     task = Task.read(prompts, weights)
     found = task.population.summary()
-    mu, drawn = task.population.mu(step_size), {"batch_size": batches.batch_size, **batches.drawn()}
+    mu, n = task.population.mu(step_size), n_trajectories
     files = outputs.sweep_files(files, "escapes", json=json)
     sweep = (
-        training_sweep(**task.training(), step_size=step_size, n_trainings=n_trajectories, **drawn)
+        TrainingSweep(**task.training(), step_size=step_size, batches=batches.made, n_trainings=n)
         if task.trained
-        else escape_sweep(task.population, mu, *task.start, n_trajectories=n_trajectories, **drawn)
+        else EscapeSweep(**task.on_the_mode(), mu=mu, batches=batches.made, n_trajectories=n)
     )
     result = outputs.run(sweep, files, context(prompts, weights), workers.start(), label="escapes", json=json)
     written = {"output": str(files.output)} | outputs.draw(result, files)
@@ -193,8 +194,7 @@ class _Answer:
     def __init__(
         self, task: Task, batches: Batches, result: RiskMap, risk: float, event: str, n: int, *, quiet: bool
     ) -> None:
-        self.task, self.result, self.n, self.quiet = task, result, n, quiet
-        self.drawn = {"batch_size": batches.batch_size, **batches.drawn()}
+        self.task, self.batches, self.result, self.n, self.quiet = task, batches.made, result, n, quiet
         self.accepted: dict[str, Any] = {"risk": risk, "event": event}
 
     def largest_step_size(self) -> Limit:
@@ -203,33 +203,29 @@ class _Answer:
 
         if not self.task.trained:
             return self.by_mode()
-        low, high = self.result.bracket(self.drawn["batch_size"], **self.accepted)
         with progress("largest step size", quiet=self.quiet, unit="trainings") as report:
-            asked = {**self.task.training(), **self.accepted, **self.drawn, "progress": report}
-            return trained_step_size(**asked, low=low, high=high, n_trainings=self.n)
+            asked = {**self.task.training(), **self._around(), "progress": report}
+            return trained_step_size(**asked, n_trainings=self.n)
 
     def by_mode(self) -> Limit:
         """Largest learning rate by the random map of the mode, searched where the risk map has it."""
         from lintrans.minibatch import largest_step_size
 
-        low, high = self.result.bracket(self.drawn["batch_size"], **self.accepted)
         with progress("largest step size", quiet=self.quiet, unit="trajectories") as report:
-            asked = {**self.accepted, **self.drawn, "progress": report}
-            (u, v), population = self.task.start, self.task.population
-            return largest_step_size(population, low, high, u, v, n_trajectories=self.n, **asked)
+            asked = {**self.task.on_the_mode(), **self._around(), "progress": report}
+            return largest_step_size(**asked, n_trajectories=self.n)
 
     def times(self, step_size: float) -> EscapeTimes:
         """When trainings with a learning rate leave and diverge."""
         from lintrans.minibatch import escape_times, trained_escapes
 
         with progress("risk", quiet=self.quiet, unit="trainings") as report:
-            drawn: dict[str, Any] = {**self.drawn, "progress": report}
+            asked: dict[str, Any] = {"batches": self.batches, "progress": report}
             if self.task.trained:
                 training = self.task.training()
-                return trained_escapes(**training, step_size=step_size, n_trainings=self.n, **drawn)
-            population = self.task.population
-            mu, (u, v) = population.mu(step_size), self.task.start
-            return escape_times(population, mu, u, v, n_trajectories=self.n, **drawn)
+                return trained_escapes(**training, step_size=step_size, n_trainings=self.n, **asked)
+            mu = self.task.population.mu(step_size)
+            return escape_times(**self.task.on_the_mode(), mu=mu, n_trajectories=self.n, **asked)
 
     def batch_size_needed(self, step_size: float) -> Limit:
         """Smallest batch size of the map with which a learning rate keeps the accepted risk."""
@@ -237,11 +233,15 @@ class _Answer:
 
         if not self.task.trained:
             return self.result.smallest_batch_size(step_size, **self.accepted)
-        drawn = {name: value for name, value in self.drawn.items() if name != "batch_size"}
         with progress("batch size needed", quiet=self.quiet, unit="trainings") as report:
-            asked = {**self.task.training(), **self.accepted, **drawn, "progress": report}
+            asked = {**self.task.training(), **self.accepted, "batches": self.batches, "progress": report}
             sizes = self.result.batch_size.tolist()
             return trained_batch_size(sizes=sizes, step_size=step_size, n_trainings=self.n, **asked)
+
+    def _around(self) -> dict[str, Any]:
+        """Where to look for a learning rate, and with which batches."""
+        low, high = self.result.bracket(self.batches.size, **self.accepted)
+        return {"low": low, "high": high, "batches": self.batches, **self.accepted}
 
 
 def _axes(
@@ -256,7 +256,7 @@ def _axes(
     if step_sizes:
         etas = ranges.parse_positive_range("--step-sizes", step_sizes)
     else:
-        n = {"n": TRAINED_STEP_SIZES} if task.trained else {}
+        n = {"n": defaults.TRAINED_STEP_SIZES} if task.trained else {}
         etas = default_step_sizes(task.critical_step_size(batches.n_steps), **n)
     if batch_sizes:
         sizes = [count("--batch-sizes", ranges.whole(part)) for part in batch_sizes.split(",")]
@@ -276,10 +276,9 @@ def _verify(
         found = trained_risk(
             **task.training(),
             step_size=step_size,
-            batch_size=batches.batch_size,
+            batches=batches.made,
             n_trainings=n_trainings,
             progress=report,
-            **batches.drawn(),
         )
     return {
         "left": found.left._asdict(),
