@@ -15,8 +15,9 @@ from lintrans.attention.batch_training import Problems, train_on_batches
 from lintrans.minibatch import Batches, Population, TrainingSweep, draw_batches
 from lintrans.minibatch.walks import walk
 from lintrans.prompts import prompts_from_csv
+from lintrans.sweeps import Threads
 from lintrans.sweeps import grid as sweeps
-from lintrans.two_factor import kernels
+from lintrans.two_factor import BasinSweep, kernels
 from lintrans.two_factor.regimes import Regime
 
 PLANE, SLICE = 4, 2  # multiply-adds of one step
@@ -175,10 +176,10 @@ def basin_maps_large():
     """All of `lintrans.basin_map` but the writing, 4096 x 4096 starts: only steps that were taken count."""
     axis, rows = np.linspace(-3.0, 3.0, 4096), []
     for mu in (0.9, 1.5):
-        sweep = lt.BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        sweep = BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
         taken = []
         sweeps.run(sweep, lambda _tile, arrays, n=taken: n.append(arrays["steps"].sum(dtype=np.int64)))
-        one, two = (timed(lambda n=n, s=sweep: sweeps.run(s, _drop, executor=lt.Threads(n))) for n in (1, 2))
+        one, two = (timed(lambda n=n, s=sweep: sweeps.run(s, _drop, executor=Threads(n))) for n in (1, 2))
         times = interleave(PEER_ROUNDS, one=one, two=two, peak=timed(native.peak))
         cost = {"n_steps": sum(taken), "n_multiply_adds": PLANE}
         rows.append(limit_row(f"basin map, mu = {mu}", times["one"], times["peak"], **cost))
@@ -190,10 +191,10 @@ def basin_maps():
     """The same on a crop of 512 x 512, against the peer."""
     axis, rows = np.linspace(-3.0, 3.0, 512), []
     for mu in (0.9, 1.5):
-        sweep = lt.BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
+        sweep = BasinSweep(mu, u=axis, v=axis, n_steps=problems.BASIN_STEPS)
         rows += _against_peer(
             f"basin map, 512 x 512, mu = {mu}",
-            lambda s=sweep: sweeps.compute(s, executor=lt.Threads(1)),
+            lambda s=sweep: sweeps.compute(s, executor=Threads(1)),
             check=lambda found: np.mean(found.regime == Regime.DIVERGENT),
             tasks={f"basin_{mu}": "pynamicalsys escape_analysis"},
             target=None,

@@ -10,8 +10,8 @@ import numpy as np
 
 from experiments.batch_schedules.shapes import CONFIG, Row, failed, population_of
 from experiments.tables import Check, Found, check
-from lintrans.minibatch import geometry
-from lintrans.minibatch.escapes import walk
+from lintrans.minibatch import Batches, geometry
+from lintrans.minibatch.walks import walk
 from lintrans.two_factor import normal_form
 
 MADE = ("interpolating", "label noise", "both")
@@ -29,12 +29,7 @@ def change_of_level(
     _, ends = walk(
         spread * population_of(name).for_kernels(),
         *start,
-        batch_size=size,
-        sampling="with-replacement",
-        seed=seed,
-        first=0,
-        n_steps=1,
-        schedule=None if kappa == 1 else np.array([kappa]),
+        batches=Batches(size, n_steps=1, seed=seed, schedule=[kappa]),
     )
     return normal_form.ellipse_level(mu, *ends) - normal_form.ellipse_level(mu, *state)
 
@@ -49,7 +44,7 @@ def on_ellipse() -> list[tuple[float, float]]:
 
 def derived_drift(name: str, state: tuple[float, float], size: int, kappa: float, power: float) -> float:
     """Claim minibatch.schedule; with another power than 2, noise that enters by kappa to that power."""
-    mu, moments = CONFIG["drift"]["mu"], geometry.batch_moments(population_of(name), size)
+    mu, moments = CONFIG["drift"]["mu"], geometry.batch_moments(population_of(name), Batches(size))
     noise = geometry.residual_variance(mu, normal_form.residual(mu, *state), moments)
     wrong = (kappa**power - kappa**2) * noise * (1 + normal_form.ellipse_level(mu, *state))
     return float(geometry.level_drift(mu, *state, moments, part=kappa) + wrong)
@@ -89,7 +84,7 @@ def zero_rows(*, spread: float = 1.0) -> Iterator[Row]:
         (f, g), (df, dg), width = values, errors, kappas[1] - kappas[0]
         zero = kappas[0] - f * width / (g - f)
         error = width * math.hypot(g * df, f * dg) / (g - f) ** 2
-        variance = geometry.batch_moments(population_of("interpolating"), size).curvature
+        variance = geometry.batch_moments(population_of("interpolating"), Batches(size)).curvature
         r = float(normal_form.residual(c["mu"], *state))
         yield Row(f"zero of the drift, B = {size}, r = {r:+.2f}", 1 / (1 + variance), zero, error)
 

@@ -13,7 +13,7 @@ from experiments.batch_schedules.shapes import CONFIG, SCHEDULES, by_size, popul
 from experiments.entry import HERE, progress
 from experiments.tables import Check, Found, check
 from lintrans.counting import Limit
-from lintrans.minibatch import Population, refine_step_size, risk_map
+from lintrans.minibatch import Batches, Population, refine_step_size, risk_map
 from lintrans.two_factor import normal_form
 
 Case = tuple[str, int, int]  # population, number of the start, batch size
@@ -54,10 +54,8 @@ def limits(
         np.geomspace(low, high, number) * critical,
         [size],
         *start,
-        n_steps=schedule.size,
+        batches=Batches(size, n_steps=schedule.size, seed=CONFIG["seed"], schedule=schedule),
         n_trajectories=n_coarse,
-        seed=CONFIG["seed"],
-        schedule=schedule,
     )
     found = [refine_step_size(coarse, size, risk, n_trajectories=n_fine) for risk in risks]
     return [Limit(*(x / population.unit_step_size for x in limit)) for limit in found]

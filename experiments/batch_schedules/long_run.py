@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from experiments.batch_schedules.shapes import CONFIG, population_of
 from experiments.tables import Check, Found, check
 from lintrans.counting import Proportion
-from lintrans.minibatch import EscapeTimes, escape_times
+from lintrans.minibatch import Batches, EscapeTimes, escape_times
 
 
 class Survival(NamedTuple):
@@ -41,11 +41,8 @@ def walk_long(relative: np.ndarray, *, n: int, seed: int) -> EscapeTimes:
         population_of(c["population"]),
         c["mu"],
         *c["start"],
-        batch_size=c["batch_size"],
-        n_steps=c["n_steps"],
+        batches=Batches(c["batch_size"], n_steps=c["n_steps"], seed=seed, schedule=relative),
         n_trajectories=n,
-        seed=seed,
-        schedule=relative,
     )
 
 

@@ -13,7 +13,7 @@ from experiments.batch_schedules.limits import Case, Peaks, cases, label, ratio
 from experiments.batch_schedules.shapes import CONFIG, SCHEDULES, by_size, population_of, shape
 from experiments.tables import Check, Found, check
 from lintrans.counting import Proportion
-from lintrans.minibatch import EscapeTimes, Population, escape_times
+from lintrans.minibatch import Batches, EscapeTimes, Population, escape_times
 
 
 class Times(NamedTuple):
@@ -42,11 +42,13 @@ def run(case: Case, mu: float, schedule: str, n: int, shift: int = 0) -> EscapeT
         population_of(name),
         mu,
         *CONFIG["starts"][start],
-        batch_size=size,
-        n_steps=CONFIG["n_steps"],
+        batches=Batches(
+            size,
+            n_steps=CONFIG["n_steps"],
+            seed=CONFIG["seed"] + 1 + shift,  # not the trajectories by which the peak was found
+            schedule=shape(schedule, CONFIG["n_steps"]),
+        ),
         n_trajectories=n,
-        seed=CONFIG["seed"] + 1 + shift,  # not the trajectories by which the peak was found
-        schedule=shape(schedule, CONFIG["n_steps"]),
     )
 
 
@@ -82,13 +84,8 @@ def sample_risk(mu: float, n_prompts: int, seed: int) -> tuple[float, Proportion
     """Largest target c_i of another sample of label noise, and its risk with single prompts."""
     asked = CONFIG["populations"]["label noise"] | {"n_prompts": n_prompts, "seed": seed}
     population, n = Population.sampled(**asked), by_size(CONFIG["times"]["n_trajectories"], 1)
-    settings = {
-        "batch_size": 1,
-        "n_steps": CONFIG["n_steps"],
-        "n_trajectories": n,
-        "seed": CONFIG["seed"] + 1,
-    }
-    times = escape_times(population, mu, *CONFIG["starts"][0], **settings)
+    batches = Batches(1, n_steps=CONFIG["n_steps"], seed=CONFIG["seed"] + 1)
+    times = escape_times(population, mu, *CONFIG["starts"][0], batches=batches, n_trajectories=n)
     return float(population.targets.max()), times.probability("left")
 
 

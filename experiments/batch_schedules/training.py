@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from experiments.batch_schedules.limits import Case, Peaks
 from experiments.batch_schedules.shapes import CONFIG, population_of, prompts_of, shape
 from experiments.tables import Check, Found, check
 from lintrans.counting import Proportion
-from lintrans.minibatch import escape_times
+from lintrans.minibatch import Batches, escape_times
 from lintrans.verification import TrainedRisk, trained_risk
 
 ROUNDING = 1e-12  # of one step of training, as in `lintrans.verification.mini_batch`
@@ -41,10 +42,8 @@ def train(case: Case, schedule: str, mu: float) -> Trained:
     (name, start, size), c = case, CONFIG["training"]
     population, (u, v) = population_of(name), CONFIG["starts"][start]
     relative = shape(schedule, CONFIG["n_steps"])
-    options = {"batch_size": size, "n_steps": CONFIG["n_steps"], "schedule": relative}
-    predicted = escape_times(
-        population, mu, u, v, n_trajectories=c["n_trajectories"], seed=CONFIG["seed"] + 3, **options
-    )
+    batches = Batches(size, n_steps=CONFIG["n_steps"], seed=CONFIG["seed"] + 3, schedule=relative)
+    predicted = escape_times(population, mu, u, v, batches=batches, n_trajectories=c["n_trajectories"])
     unit, sign = population.weight_unit, math.copysign(1.0, population.mean_product)
     found = trained_risk(
         prompts_of(name),
@@ -52,8 +51,7 @@ def train(case: Case, schedule: str, mu: float) -> Trained:
         value=u * unit,
         key_query=sign * v * unit * population.direction,
         n_trainings=c["n_trainings"],
-        seed=CONFIG["seed"] + 4,
-        **options,
+        batches=replace(batches, seed=CONFIG["seed"] + 4),
     )
     return Trained(case, schedule, mu, predicted.probability("left"), found)
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.integrate import quad
 
 from lintrans.counting import bisect_step_size
-from lintrans.minibatch import Population, escape_times, trained_escapes
+from lintrans.minibatch import Batches, Population, escape_times, trained_escapes
 from lintrans.prompts.prompt import Prompt
 from lintrans.verification import verify_batches
 
@@ -129,9 +129,7 @@ def dynamic(prompts, mu, *, early, beside, start, batch_size, n_steps, seed):
         step_size=mu * population.unit_step_size,
         value=value,
         key_query=key_query,
-        batch_size=batch_size,
-        n_steps=n_steps,
-        seed=seed,
+        batches=Batches(batch_size, n_steps=n_steps, seed=seed),
     )
     if found.settings["overflowed"]:
         return np.nan, np.nan, np.nan
@@ -165,7 +163,7 @@ def compare_risks(prompts, *, beside, start, batch_size, n_steps, n_trainings, s
     """Bisect both risks."""
     population, value, key_query = place(prompts, beside, start, seed)
     state, unit = population.project_weights(value, key_query), population.unit_step_size
-    drawn = {"batch_size": batch_size, "n_steps": n_steps, "seed": seed}
+    drawn = {"batches": Batches(batch_size, n_steps=n_steps, seed=seed)}
 
     def predicted(eta):
         return escape_times(population, population.mu(eta), *state, n_trajectories=n_trainings, **drawn)

@@ -15,8 +15,16 @@ import numpy as np
 
 from experiments.entry import configuration
 from lintrans.counting.proportions import intervals
-from lintrans.minibatch import Population, batch_exponents, draw_batches, escape_times, geometry, kernels
-from lintrans.minibatch.escapes import walk
+from lintrans.minibatch import (
+    Batches,
+    Population,
+    batch_exponents,
+    draw_batches,
+    escape_times,
+    geometry,
+    kernels,
+)
+from lintrans.minibatch.walks import walk
 from lintrans.symbolic import sampling as exact
 from lintrans.symbolic import switching
 from lintrans.two_factor import normal_form
@@ -71,7 +79,7 @@ def one_step(
     n = CONFIG["n_draws"] // (1 if size <= 16 else 4)
     start = (np.full(n, x) for x in state)
     table = spread * population.for_kernels()
-    _, ends = walk(table, *start, batch_size=size, sampling=sampling, seed=seed, first=0, n_steps=1)
+    _, ends = walk(table, *start, batches=Batches(size, sampling=sampling, n_steps=1, seed=seed))
     return 1 - ends[0] / a, normal_form.ellipse_level(mu, *ends)
 
 
@@ -89,7 +97,7 @@ def moments_of_one_step(spread: float) -> Iterator[Row]:
         mu, a, b = state
         r, level = float(normal_form.residual(mu, a, b)), float(normal_form.ellipse_level(mu, a, b))
         for sampling, size in kinds:
-            moments = geometry.batch_moments(NOISY, size, sampling)
+            moments = geometry.batch_moments(NOISY, Batches(size, sampling=sampling))
             sigma, after = one_step(NOISY, state, size, sampling, spread, next(seed))
             where = f"{name}, B = {size}, {sampling}"
             variance = float(geometry.residual_variance(mu, r, moments))
@@ -128,16 +136,16 @@ def stability(spread: float) -> Iterator[Row]:
 
 def growth(population: Population, S: float, seed: int, size: int = 1) -> Exponent:
     """Exponent at the balanced minimum, S = mu, over 16 steps: r stays tiny, whatever the batches do."""
-    start = {"batch_size": size, "n_transient": 0, "n_steps": 16, "n_trajectories": CONFIG["n_trajectories"]}
-    return batch_exponents(population, S, 1.0, 1.0, **start, seed=seed).along
+    how = {"n_transient": 0, "n_trajectories": CONFIG["n_trajectories"]}
+    batches = Batches(size, n_steps=16, seed=seed)
+    return batch_exponents(population, S, 1.0, 1.0, batches=batches, **how).along
 
 
 def square_growth(population: Population, S: float, seed: int) -> np.ndarray:
     """Squared growth over one step of tiny residuals at the balanced minimum, S = mu."""
     n, tiny = CONFIG["n_draws"], 1e-7
     a, mu, b = np.full(n, math.sqrt(S + tiny)), np.full(n, S), np.zeros(n)
-    how = {"batch_size": 1, "sampling": "with-replacement", "seed": seed, "first": 0, "n_steps": 1}
-    _, ends = walk(population.for_kernels(), mu, a, b, **how)
+    _, ends = walk(population.for_kernels(), mu, a, b, batches=Batches(1, n_steps=1, seed=seed))
     return (normal_form.residual(mu, *ends) / normal_form.residual(mu, a, b)) ** 2
 
 
@@ -145,7 +153,7 @@ def edge(spread: float) -> Iterator[Row]:
     """Where the exponent of batches of 16 is 0, by a straight line between two measurements around it."""
     population, size, seed = Population.sampled(500, spread=0.08, noise=0.0, seed=5), 16, seeds()
     third = float(np.mean((population.curvatures - 1) ** 3)) / size**2
-    derived = float(exact.lyapunov_edge(geometry.batch_moments(population, size).curvature, third))
+    derived = float(exact.lyapunov_edge(geometry.batch_moments(population, Batches(size)).curvature, third))
     ends = [1 + part * (derived - 1) for part in (0.5, 1.5)]
     low, high = (growth(stretched(population, spread), S, next(seed), size) for S in ends)
     slope = (high.value - low.value) / (ends[1] - ends[0])
@@ -164,10 +172,10 @@ def stationary(spread: float) -> Iterator[Row]:
     """Variances of r and of sigma near the balanced minimum, under small label noise."""
     mu, s = 0.6, 0.004
     ends = escape_times(
-        labels(s * spread), mu, 1.0, 1.0, batch_size=1, n_steps=200, n_trajectories=CONFIG["n_draws"]
+        labels(s * spread), mu, 1.0, 1.0, batches=Batches(1, n_steps=200), n_trajectories=CONFIG["n_draws"]
     )
     r = normal_form.residual(mu, ends.end_a, ends.end_b)
-    of_r, of_sigma = geometry.noise_at_minimum(mu, mu, geometry.batch_moments(labels(s), 1))
+    of_r, of_sigma = geometry.noise_at_minimum(mu, mu, geometry.batch_moments(labels(s), Batches(1)))
     yield mean_row("sampling.stationary", f"variance of r, mu = S = {mu}", of_r, r**2)
     signs = np.random.default_rng(CONFIG["seed"]).choice([-1.0, 1.0], r.size)
     yield mean_row(
@@ -183,9 +191,14 @@ def flattening(spread: float) -> Iterator[Row]:
     mu, s = 0.4, 0.005
     v = (mu * s) ** 2
     found = batch_exponents(
-        labels(s * spread), mu, 1.0, 1.0, batch_size=1, n_transient=256, n_steps=16384, seed=CONFIG["seed"]
+        labels(s * spread),
+        mu,
+        1.0,
+        1.0,
+        batches=Batches(1, n_steps=16384, seed=CONFIG["seed"]),
+        n_transient=256,
     )
-    rate = -geometry.noise_at_minimum(mu, mu, geometry.batch_moments(labels(s), 1))[1]
+    rate = -geometry.noise_at_minimum(mu, mu, geometry.batch_moments(labels(s), Batches(1)))[1]
     yield Row("sampling.flattening", f"rate of the imbalance at S = mu = {mu}", rate, *found.transverse)
     start, end = 0.7, 0.5
     n_steps = round(float(exact.flattening_time(start, end, mu, v)))
@@ -195,11 +208,7 @@ def flattening(spread: float) -> Iterator[Row]:
     _, ends = walk(
         labels(s * spread).for_kernels(),
         *(np.full(n, x) for x in (mu, a, product / a)),
-        batch_size=1,
-        sampling="with-replacement",
-        seed=CONFIG["seed"],
-        first=0,
-        n_steps=n_steps,
+        batches=Batches(1, n_steps=n_steps, seed=CONFIG["seed"]),
     )
     logarithm = np.log(np.abs(ends[0] * ends[1]))
     derived = math.log(math.sqrt(end**2 - mu**2) / 2)
@@ -229,7 +238,7 @@ def ever(spread: float, n: int = 1000, n_steps: int = 200, delta: float = 0.1) -
     grid = np.linspace(-2, 2, 401)  # the bound is convex in r: between its points a chord is above it
     bounds = [geometry.concentration(NOISY, mu, x, 32, log_term) for x in grid]
     for i in range(n):
-        batches = draw_batches(NOISY.n_prompts, 32, n_steps, seed=CONFIG["seed"], trajectory=i)
+        batches = draw_batches(NOISY.n_prompts, Batches(32, n_steps=n_steps, seed=CONFIG["seed"]), i)
         excess, mismatch = table[:, batches].mean(axis=2)
         _, _, r = kernels.follow(mu, a, b, 1 + excess, mismatch)
         deviation = np.abs(excess * r[:-1] + mu * mismatch)
@@ -245,12 +254,12 @@ def certificates(spread: float) -> Iterator[Row]:
     n = CONFIG["n_trajectories"]
     for_ever = critical / population.curvatures.max()
     table = stretched(population, spread) if spread != 1 else population
-    left = escape_times(table, for_ever, u, v, batch_size=1, n_trajectories=n).probability("left")
+    left = escape_times(table, for_ever, u, v, batches=Batches(1), n_trajectories=n).probability("left")
     yield Row("minibatch.certificate", "left at mu_c / max a_i, B = 1", 0.0, left.value, math.nan)
     for size in (16, 256):
-        eta = geometry.certified_step_size(population, u, v, batch_size=size, n_steps=1000, risk=0.01)
+        eta = geometry.certified_step_size(population, u, v, batches=Batches(size), risk=0.01)
         left = escape_times(
-            table, population.mu(eta), u, v, batch_size=size, n_trajectories=n // 20
+            table, population.mu(eta), u, v, batches=Batches(size), n_trajectories=n // 20
         ).probability("left")
         what = f"left at {population.mu(eta) / critical:.3f} mu_c, B = {size}"
         yield Row("sampling.critical_mu", what, 0.01, left.value, math.nan)
@@ -273,11 +282,7 @@ def switching_escapes(spread: float) -> Iterator[Row]:
             np.full(count, mu),
             a,
             np.zeros(count),
-            batch_size=1,
-            sampling="with-replacement",
-            seed=CONFIG["seed"],
-            first=0,
-            n_steps=n_steps,
+            batches=Batches(1, n_steps=n_steps, seed=CONFIG["seed"]),
         )
         escaped = float((events[:, 1] >= 0).mean())
         if factor < 1:
@@ -300,11 +305,7 @@ def word_bound(spread: float) -> Iterator[Row]:
         np.full(trials, mu),
         starts,
         np.zeros(trials),
-        batch_size=1,
-        sampling="with-replacement",
-        seed=CONFIG["seed"],
-        first=0,
-        n_steps=4000,
+        batches=Batches(1, n_steps=4000, seed=CONFIG["seed"]),
     )
     alive = (events[:, 1] < 0) | (events[:, 1] > 1000 + 40)  # 40 more steps: from R to |r| > 1e4
     bound = (1 - 2.0**-n) ** (1000 // n)

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.minibatch.checks import CONFIG
 from lintrans.counting import Limit
-from lintrans.minibatch import Population, geometry, refine_step_size, risk_map
+from lintrans.minibatch import Batches, Population, geometry, refine_step_size, risk_map
 from lintrans.two_factor import normal_form
 
 START = 1.5, 0.6
@@ -40,15 +40,14 @@ def shrinkage(population: Population, sizes: list[int], n_trajectories: int) -> 
             np.geomspace(0.02, 1.02, 33) * critical,
             [size],
             *START,
-            n_steps=N_STEPS,
+            batches=Batches(size, n_steps=N_STEPS, seed=CONFIG["seed"]),
             n_trajectories=n_trajectories // 10,
-            seed=CONFIG["seed"],
         )
         limit = refine_step_size(coarse, size, RISK, n_trajectories=n_trajectories, ratio=RATIO)
         certified = np.nan
         if population.interpolates:
-            asked = {"batch_size": size, "n_steps": N_STEPS, "risk": RISK}
-            certified = geometry.certified_step_size(population, *START, **asked) / critical
+            asked = Batches(size, n_steps=N_STEPS)
+            certified = geometry.certified_step_size(population, *START, batches=asked, risk=RISK) / critical
         found.append(Shrunk(size, Limit(*(x / critical for x in limit)), certified))
     return found
 

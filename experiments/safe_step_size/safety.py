@@ -9,6 +9,7 @@ from scipy.stats import betabinom
 from lintrans import example_data
 from lintrans.counting import Limit, bisect_step_size
 from lintrans.minibatch import (
+    Batches,
     Population,
     escape_times,
     full_batch_step_size,
@@ -72,11 +73,8 @@ def train(problem, eta, batch_size, n_steps, n_trainings, *, sampling="with-repl
         step_size=eta,
         value=problem.value,
         key_query=problem.key_query,
-        batch_size=batch_size,
-        sampling=sampling,
-        n_steps=n_steps,
+        batches=Batches(batch_size, sampling=sampling, n_steps=n_steps, seed=seed),
         n_trainings=n_trainings,
-        seed=seed,
     )
 
 
@@ -87,11 +85,8 @@ def follow(problem, eta, batch_size, n_steps, n_trajectories, *, sampling="with-
         population,
         population.mu(eta),
         *population.project_weights(problem.value, problem.key_query),
-        batch_size=batch_size,
-        sampling=sampling,
-        n_steps=n_steps,
+        batches=Batches(batch_size, sampling=sampling, n_steps=n_steps, seed=seed),
         n_trajectories=n_trajectories,
-        seed=seed,
     )
 
 
@@ -135,10 +130,8 @@ def predict(problem, batch_size, sampling, c, n_steps):
         np.geomspace(first, last, number) * population.unit_step_size,
         [batch_size],
         *population.project_weights(problem.value, problem.key_query),
-        sampling=sampling,
-        n_steps=n_steps,
+        batches=Batches(batch_size, sampling=sampling, n_steps=n_steps, seed=c["seed"]),
         n_trajectories=c["n_coarse"],
-        seed=c["seed"],
     )
     return {
         (event, risk): refine_step_size(coarse, batch_size, risk, event, n_trajectories=c["n_fine"])
@@ -164,11 +157,8 @@ def compare(problem, batch_size, sampling, c, n_steps, limits):
                 step_size=eta,
                 value=problem.value,
                 key_query=problem.key_query,
-                batch_size=batch_size,
-                n_steps=n_steps,
+                batches=Batches(batch_size, sampling=sampling, n_steps=n_steps, seed=seed + 1),
                 n_trainings=c["n_literal"],
-                sampling=sampling,
-                seed=seed + 1,
             )
             yield Cell(
                 risk,
@@ -278,12 +268,10 @@ def compare_leaky(problem, batch_size, c, n_steps, n_trainings, n_trajectories, 
             *bracket,
             value=problem.value,
             key_query=problem.key_query,
-            batch_size=batch_size,
+            batches=Batches(batch_size, n_steps=n_steps, seed=seed),
             risk=risk,
             event="diverged",
-            n_steps=n_steps,
             n_trainings=n_trainings,
-            seed=seed,
             ratio=c["ratio"],
         )
         return Limit(*(eta / unit for eta in found))
