@@ -299,7 +299,7 @@ def of_laws(found):
         "no one law: exponents of the others from that of stable, in its errors",
         apart,
         at_least=2.5,
-        reason="three; errors of 100 resamples are known to 7 %",
+        reason="three; 200 resamples tell an error to 5 %",
     )
     ratio = found["bins"]["ratio"]
     yield check("a law of averages: medians over law, least", ratio.min(), at_least=0.6)
