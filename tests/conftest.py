@@ -1,4 +1,4 @@
-"""How hypothesis searches, and the command line run inside the process of the tests."""
+"""How tests share the cores, how hypothesis searches, and the command line run inside their process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,48 @@ from lintrans.cli import main
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+# Tests of a file run on one core, one after the other, since they share its set-up. Those that stop processes
+# stay together, and those that take long by themselves are apart. What takes longest begins first.
+FIRST = (
+    "processes",
+    "tests/certified",
+    "tests/sweeps/test_fuzz",
+    "tests/compiled",
+    "tests/two_factor/test_dimension",
+)
+APART = ("tests/sweeps/test_fuzz", "tests/compiled", "tests/two_factor/test_dimension")
+STOPPING = ("tests/sweeps/test_executors", "tests/registry", "::test_a_killed_process")
+
+
+def group_of(test: str) -> str:
+    """Name of the tests that run on one core with this one."""
+    if any(part in test for part in STOPPING):
+        return "processes"
+    return test if test.startswith(APART) else test.partition("::")[0]
+
+
+def place_of(item: pytest.Item) -> int:
+    """Where a test stands in the order in which groups begin."""
+    group = group_of(item.nodeid)
+    return next((i for i, start in enumerate(FIRST) if group.startswith(start)), len(FIRST))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place_of)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    config.option.loadscopereorder = False  # by the number of tests; they begin as they are collected
+    return Scheduler(config, log)
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from lintrans.errors import MissingExtraError
 from lintrans.symbolic import landmarks as derived
 from lintrans.symbolic.symbols import x
 
-pytestmark = pytest.mark.xdist_group("certified")
-
 flint = pytest.importorskip("flint")
 arb, fmpz_poly = flint.arb, flint.fmpz_poly
 

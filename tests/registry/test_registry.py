@@ -18,8 +18,6 @@ import xarray
 
 from lintrans import registry
 
-pytestmark = pytest.mark.xdist_group("processes")
-
 ROOT = Path(__file__).parents[2]
 RUN = "from lintrans.cli import run; raise SystemExit(run())"
 ENTRY = """SUBJECTS["toy"] = Subject(

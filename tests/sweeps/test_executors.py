@@ -30,8 +30,6 @@ DIAGRAM = (
     *("--n-steps", "8192", "--json"),
 )
 
-pytestmark = pytest.mark.xdist_group("processes")
-
 
 def diagram():
     axes = {"mus": np.linspace(0.01, 1.9, N_MU), "scales": np.linspace(0.1, 1.0, N_SCALES)}

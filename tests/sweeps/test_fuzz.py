@@ -18,8 +18,6 @@ from lintrans.sweeps import store
 from lintrans.sweeps.journal import Journal, journal_path
 from lintrans.two_factor.phase import PhaseSweep
 
-pytestmark = pytest.mark.xdist_group("fuzz")
-
 N_MUTATIONS = 1000  # of each kind of file, by each run of the worker
 SECONDS_EACH = 10
 MEMORY = 4 * 1024**3  # bytes of address space beyond what is in use: the largest result, and no flood

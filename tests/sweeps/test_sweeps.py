@@ -257,7 +257,6 @@ def test_a_full_disk_loses_nothing(tmp_path, tiny_tiles):
     assert store.resume(tmp_path / "x.h5").read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize(("how", "n_kills"), [("SIGKILL", 30), ("SIGTERM", 5), ("SIGINT", 5)])
 def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch, how, n_kills):
     """Killed again and again, once some more bytes are written; each time the sweep goes on where it was."""

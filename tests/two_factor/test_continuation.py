@@ -13,8 +13,6 @@ from lintrans.certified import certified_landmarks
 from lintrans.two_factor import EventKind, cycle_points, follow_cycles
 from lintrans.two_factor.cycles import Place, find_cycles
 
-pytestmark = pytest.mark.xdist_group("continuation")
-
 EPS = np.finfo(float).eps
 KINDS = {"saddle_node": "fold", "superstable": "superstable", "doubling": "flip"}
 

@@ -44,7 +44,6 @@ def published():
     return boundary_dimension()
 
 
-@pytest.mark.xdist_group("published dimension")
 def test_the_published_dimension(published):
     """arXiv:2509.25351 reports 1.249, without an error: within three of ours, and far from smooth."""
     assert published.settings["mu"] == 0.5

@@ -18,8 +18,6 @@ from lintrans.two_factor.orbits import bifurcation_diagram, orbit
 from lintrans.two_factor.phase import phase_diagram
 from lintrans.two_factor.regimes import Regime, Verdict, classify, gather_evidence, regime
 
-pytestmark = pytest.mark.xdist_group("regimes")
-
 MU = {name: mark.mu for name, mark in landmarks().items()}
 NEAR = 1e-3  # of a landmark, where "unresolved" is allowed
 
