@@ -25,7 +25,7 @@ FIRST = (
     "tests/compiled",
     "tests/two_factor/test_dimension",
 )
-APART = ("tests/sweeps/test_fuzz", "tests/compiled", "tests/two_factor/test_dimension")
+APART = ("tests/sweeps/test_fuzz", "tests/two_factor/test_dimension")
 STOPPING = ("tests/sweeps/test_executors", "tests/registry", "::test_a_killed_process")
 
 
