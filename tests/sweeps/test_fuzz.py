@@ -92,7 +92,7 @@ def worker(kind, folder, seed):
         raise SystemExit(f"hangs on mutation {number}")
 
     folder = Path(folder)
-    expected, data = store.load(folder / "whole.h5"), (folder / f"example.{kind}").read_bytes()
+    expected, data = store.load(folder / f"whole.{kind}.h5"), (folder / f"example.{kind}").read_bytes()
     outcome = outcome_of_result if kind == "h5" else outcome_of_journal
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
@@ -112,13 +112,15 @@ def worker(kind, folder, seed):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A small result and the journal it was written from, all tiles but the last."""
+    """A small result with all its arrays; and one with few, beside the journal of all its tiles."""
     folder = tmp_path_factory.mktemp("fuzz")
-    sweep = PhaseSweep(np.linspace(0.3, 2.1, 12), scales=np.linspace(0.5, 1.5, 5), **EXAMPLE)
+    axes = {"mus": np.linspace(0.3, 2.1, 12), "scales": np.linspace(0.5, 1.5, 5)}
     context = {"problem": {"data": "d.csv"}}
-    whole = store.run_to_file(sweep, folder / "whole.h5", context=context)
+    whole = store.run_to_file(PhaseSweep(**axes, **EXAMPLE), folder / "whole.h5.h5", context=context)
     (folder / "example.h5").write_bytes(whole.read_bytes())
-    journal = Journal.create(folder / "example.h5", sweep, context)
+    sweep = PhaseSweep(**axes, **EXAMPLE, verdicts_only=True)
+    store.run_to_file(sweep, folder / "whole.sweep.h5", context=context)
+    journal = Journal.create(folder / "begun.h5", sweep, context)
     for tile in sweep.tiles():
         journal.append(tile, sweep.compute(*tile.place))
     (folder / "example.sweep").write_bytes(journal.path.read_bytes())
