@@ -230,7 +230,7 @@ def tangent_growth(
     Parameters
     ----------
     prompt, weights, step_size
-        As in `train`.
+        As in `lintrans.train`.
     n_steps, n_discard : int
         Number of steps, and how many of the first to leave out (raise it if convergence is slow); at least 20
         must remain.

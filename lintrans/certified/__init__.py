@@ -17,7 +17,7 @@ MAX_PERIOD = 6
 
 @dataclass(frozen=True)
 class CertifiedLandmark(Landmark):
-    """A `Landmark` that is proved to exist, with two more fields that enclose it.
+    """A `lintrans.two_factor.Landmark` that is proved to exist, with two more fields that enclose it.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ def certified_landmarks(
     Returns
     -------
     dict of str to CertifiedLandmark
-        The landmarks of `landmarks`, and 303 events of cycles up to period 6.
+        The landmarks of `lintrans.landmarks`, and 303 events of cycles up to period 6.
 
     Raises
     ------

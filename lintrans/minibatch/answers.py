@@ -89,10 +89,10 @@ def largest_step_size(
     ratio
         The answer is found up to this factor.
     progress
-        Called as by `lintrans.minibatch.escapes.escape_times`, with the trajectories of all step sizes so
+        Called as by `lintrans.minibatch.escape_times`, with the trajectories of all step sizes so
         far.
     population, u, v, batches, n_threads
-        As in `lintrans.minibatch.escapes.escape_times`.
+        As in `lintrans.minibatch.escape_times`.
 
     Raises
     ------

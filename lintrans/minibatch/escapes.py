@@ -163,11 +163,11 @@ class EscapeSweep(TrajectorySweep, MapSweep):
     population
         Prompts that batches are drawn from.
     mu
-        Effective step size; `lintrans.minibatch.population.Population.mu` gives that of a learning rate.
+        Effective step size; `lintrans.minibatch.Population.mu` gives that of a learning rate.
     u, v
-        Start; `lintrans.minibatch.population.Population.project` gives that of weights.
+        Start; `lintrans.minibatch.Population.project` gives that of weights.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`).
+        How training goes in batches (`lintrans.minibatch.Batches`).
     n_trajectories
         Errors fall like its inverse root: 10,000 tell a probability of 1 % to 0.2 %. Trajectory i is the
         same in a run of any size.
@@ -219,7 +219,7 @@ def escape_times(
 ) -> EscapeTimes:
     """Train many times from one start with different batches.
 
-    Arguments are those of `lintrans.minibatch.escapes.EscapeSweep`, and n_threads and progress as in
+    Arguments are those of `lintrans.minibatch.EscapeSweep`, and n_threads and progress as in
     `lintrans.two_factor.gather_evidence`.
 
     Raises

@@ -53,7 +53,7 @@ def full_batch_step_size(
     n_steps
         Steps it has to stay.
     schedule
-        As in `lintrans.minibatch.sampling.Batches`.
+        As in `lintrans.minibatch.Batches`.
 
     Returns
     -------

@@ -125,7 +125,7 @@ def certified_step_size(
 
     The critical learning rate of the full batch over 1 + eps, a bound on the curvature of every batch: eps
     by Bernstein's inequality, or what the sharpest prompt has if that is less. Claim sampling.critical_mu.
-    Not an estimate but a bound: `lintrans.minibatch.risk.risk_map` measures how much more is possible.
+    Not an estimate but a bound: `lintrans.minibatch.risk_map` measures how much more is possible.
 
     Parameters
     ----------

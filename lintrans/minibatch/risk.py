@@ -237,9 +237,9 @@ class RiskSweep(RiskGrid, MapSweep):
     batch_sizes
         Batch sizes, increasing.
     u, v
-        Start; `lintrans.minibatch.population.Population.project` gives that of weights.
+        Start; `lintrans.minibatch.Population.project` gives that of weights.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`). Its size does not matter:
+        How training goes in batches (`lintrans.minibatch.Batches`). Its size does not matter:
         sizes are those of the axis.
     n_trajectories
         Of each cell: 1000 tell a risk of 1 % to 0.6 %.
@@ -281,7 +281,7 @@ def risk_map(
 ) -> RiskMap:
     """Measure how often training with a step size and a batch size leaves the safe region.
 
-    Arguments are those of `lintrans.minibatch.risk.RiskSweep`, and n_threads and progress as in
+    Arguments are those of `lintrans.minibatch.RiskSweep`, and n_threads and progress as in
     `lintrans.two_factor.gather_evidence`.
 
     Raises

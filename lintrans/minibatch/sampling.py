@@ -35,7 +35,7 @@ MAX_STEPS = 2**31 - 1  # steps of events are stored as int32
 
 @dataclass(frozen=True)
 class Batches:
-    """How training goes in batches; `dataclasses.replace` gives the same with another size, seed or length.
+    """How training goes in batches; ``dataclasses.replace`` gives the same with another size, seed or length.
 
     Parameters
     ----------

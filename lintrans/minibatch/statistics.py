@@ -74,7 +74,7 @@ def batch_exponents(
     Parameters
     ----------
     population, mu, u, v, n_threads
-        As in `lintrans.minibatch.escapes.escape_times`.
+        As in `lintrans.minibatch.escape_times`.
     batches
         How training goes in batches, with a constant step size. Its n_steps are the steps measured.
     n_transient
@@ -145,7 +145,7 @@ def stationary_density(
     Parameters
     ----------
     population, mu, u, v, batches, n_trajectories, n_threads
-        As in `lintrans.minibatch.escapes.escape_times`.
+        As in `lintrans.minibatch.escape_times`.
     n_bins, low, high
         Bins of r; trajectories beyond them are left out of the integral.
 

@@ -35,13 +35,13 @@ class TrainedRiskSweep(RiskGrid, Trainings):
     value, key_query
         Initial weights w and W, a number and a (d, d) array.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`). Its size does not matter:
+        How training goes in batches (`lintrans.minibatch.Batches`). Its size does not matter:
         sizes are those of the axis.
     n_trainings
         Of each cell: 200 tell a risk of 10 % to 4 %.
     critical_step_size
         Largest learning rate with which full-batch training stays in the ellipse, if it is known. By default
-        it is measured (`lintrans.minibatch.full_batch.full_batch_step_size`); above 32 features, or if
+        it is measured (`lintrans.minibatch.full_batch_step_size`); above 32 features, or if
         training leaves at the smallest step size too, it is NaN.
 
     Raises
@@ -85,7 +85,7 @@ class TrainedRiskSweep(RiskGrid, Trainings):
         return events
 
     def settings(self) -> dict[str, Any]:
-        """Settings as those of `lintrans.minibatch.risk.risk_map`."""
+        """Settings as those of `lintrans.minibatch.risk_map`."""
         critical = self.critical_step_size
         known = critical is not None and critical > 0
         return super().settings() | {"critical_step_size": critical if known else None}
@@ -97,7 +97,7 @@ def trained_risk_map(
 ) -> RiskMap:
     """Measure on trainings how often a step size and a batch size leave the safe region.
 
-    Arguments are those of `lintrans.minibatch.trained_risks.TrainedRiskSweep`, and n_threads and progress as
+    Arguments are those of `lintrans.minibatch.TrainedRiskSweep`, and n_threads and progress as
     in `lintrans.two_factor.gather_evidence`.
 
     Returns
@@ -108,7 +108,7 @@ def trained_risk_map(
     Raises
     ------
     InputError, NoNormalFormError
-        As `lintrans.minibatch.trainings.trained_escapes`.
+        As `lintrans.minibatch.trained_escapes`.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 What `lintrans.minibatch.escapes` asks of the random map on one mode, asked of training itself. Prompts need
 not share a mode: each acts by its own M_i = m_i q_i^T. Training i sees the batches of trajectory i. Weights
 are looked at through their projection onto the mode that
-`lintrans.minibatch.population.Population.from_prompts` finds, and the ellipse is that of the map there; where
+`lintrans.minibatch.Population.from_prompts` finds, and the ellipse is that of the map there; where
 the mode is shared, the two are one.
 
 Training moves W only in the span of the contexts m_i on one side and of the queries q_i on the other. Where
@@ -46,7 +46,7 @@ class Trainings(BatchSweep):
     ----------
     prompts
         The population that batches are drawn from; lengths may differ. The sweep keeps of them what training
-        sees (`lintrans.minibatch.population.PromptMoments`).
+        sees (`lintrans.minibatch.PromptMoments`).
     value, key_query
         Initial weights w and W, a number and a (d, d) array.
     """
@@ -139,7 +139,7 @@ class TrainingSweep(TrajectorySweep, Trainings):
     value, key_query
         Initial weights w and W, a number and a (d, d) array.
     batches
-        How training goes in batches (`lintrans.minibatch.sampling.Batches`).
+        How training goes in batches (`lintrans.minibatch.Batches`).
     n_trainings
         Errors fall like its inverse root: 1,000 tell a probability of 1 % to 0.6 %. Training i is the same
         in a run of any size, and sees the batches of trajectory i of the map.
@@ -173,7 +173,7 @@ class TrainingSweep(TrajectorySweep, Trainings):
         return max(1, min(WORK_PER_TILE // (work * kernels.BLOCK), 64)) * kernels.BLOCK
 
     def settings(self) -> dict[str, Any]:
-        """Settings as those of `lintrans.minibatch.escapes.escape_times`, and the learning rate."""
+        """Settings as those of `lintrans.minibatch.escape_times`, and the learning rate."""
         step = {"mu": self.drawn_from.mu(self.step_size), "step_size": self.step_size}
         return step | super().settings()
 
@@ -189,7 +189,7 @@ def trained_escapes(
     """Train the two-factor transformer many times from one start with different batches.
 
     Exact also for prompts that share no mode, for which the random map is only close. It takes about d^2
-    times as long. Arguments are those of `lintrans.minibatch.trainings.TrainingSweep`, and n_threads and
+    times as long. Arguments are those of `lintrans.minibatch.TrainingSweep`, and n_threads and
     progress as in `lintrans.two_factor.gather_evidence`.
 
     Returns

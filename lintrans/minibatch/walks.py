@@ -148,7 +148,7 @@ def walk(
     Parameters
     ----------
     prompts : (2, N) array
-        `lintrans.minibatch.population.Population.for_kernels`.
+        `lintrans.minibatch.Population.for_kernels`.
     mu, a, b : (n,) arrays
         Step sizes and starts in modes.
     batches

@@ -165,7 +165,7 @@ def train(
     n_steps : int
         Number of steps. What is kept must stay below 1 GiB; lower it if that is exceeded.
     keep_weights : bool
-        Keep the iterates; `lintrans.quadratic_regression.averages` needs them.
+        Keep the iterates; `lintrans.quadratic_regression.time_average` needs them.
 
     Raises
     ------

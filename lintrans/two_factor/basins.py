@@ -177,7 +177,7 @@ class BasinSweep(Sweep):
         return {"x": self.window.x, "y": self.window.y}
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `basin_map`."""
+        """Return the arguments of `lintrans.basin_map`."""
         plain = {"mu": self.mu, "coordinates": self.window.name, "n_steps": self.n_steps}
         return plain | variants.settings(self.variant)
 

@@ -86,7 +86,7 @@ class LyapunovSweep(MuSweep):
         return self.counts.total
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `lyapunov_exponents`."""
+        """Return the arguments of `lintrans.lyapunov_exponents`."""
         return {name: getattr(self, name) for name in ("start", "n_transient", "n_steps", "transverse")}
 
     def compute(self, *place: slice) -> Arrays:

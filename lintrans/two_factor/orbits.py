@@ -144,7 +144,7 @@ class BifurcationSweep(MuSweep):
         return super().axes() | {"sample": np.arange(self.n_samples)}
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `bifurcation_diagram`."""
+        """Return the arguments of `lintrans.bifurcation_diagram`."""
         names = ("start", "n_transient", "n_samples")
         return {name: getattr(self, name) for name in names} | variants.settings(self.variant)
 

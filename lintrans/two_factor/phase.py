@@ -237,7 +237,7 @@ class PhaseSweep(MuSweep):
         return super().axes() | {"start": self.family}
 
     def settings(self) -> dict[str, Any]:
-        """Return the arguments of `phase_diagram`."""
+        """Return the arguments of `lintrans.phase_diagram`."""
         names = (
             "start",
             "start_axis",

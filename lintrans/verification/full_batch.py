@@ -38,7 +38,7 @@ FAR = 1e60  # in weight units; beyond, training has left every bound and cubes n
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Verification(Result):
-    """Outcome of `verify`; ``settings`` holds mu, the start, the verdicts and the horizons.
+    """Outcome of `lintrans.verify`; ``settings`` holds mu, the start, the verdicts and the horizons.
 
     Errors are relative to the scale of the state: the largest of |u|, |v|, the Frobenius norm of W in
     units of |v|, before and after the step.

@@ -2,7 +2,7 @@
 
 At every step the trained weights are projected, the map steps once with the same batch, and the result is
 compared with the weights after the step: on a shared mode this commutes up to rounding. Prompts that only
-nearly share a mode are projected onto one (`lintrans.minibatch.population.Population.from_prompts`). Then the
+nearly share a mode are projected onto one (`lintrans.minibatch.Population.from_prompts`). Then the
 error, and the part of W that has moved outside the mode, show what the projection leaves out. Claim
 minibatch.reduction.
 """
@@ -109,12 +109,12 @@ def verify_batches(
     value, key_query
         Initial weights w and W.
     batches, trajectory
-        As in `lintrans.minibatch.sampling.draw_batches`. Training stops early if it overflows.
+        As in `lintrans.minibatch.draw_batches`. Training stops early if it overflows.
 
     Raises
     ------
     InputError, NoNormalFormError
-        As `lintrans.minibatch.population.Population.from_prompts` and
+        As `lintrans.minibatch.Population.from_prompts` and
         `lintrans.attention.train_on_batches`.
 
     Examples
@@ -244,7 +244,7 @@ def trained_risk(
     """Train the transformer many times, count the events, and compare with the prediction for the same
     batches.
 
-    Training follows the definition of attention; `lintrans.minibatch.trainings.trained_escapes` is the
+    Training follows the definition of attention; `lintrans.minibatch.trained_escapes` is the
     compiled counterpart.
 
     Parameters
