@@ -25,7 +25,7 @@ demo: .venv/installed
 	@echo "wrote demo/phase_diagram.png and demo/phase_diagram.h5"
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --durations 10
 
 test-thorough: .venv/installed-test
 	$(BIN)/python -m pytest -m thorough
