@@ -78,7 +78,7 @@ def results(answer):
 
 
 def copied(source, folder):
-    """Copy a package with all that is compiled of it; other processes may be writing more of that meanwhile."""
+    """Copy a package with all that is compiled of it, to which other processes may add meanwhile."""
     shutil.copytree(source / "lintrans", folder / "lintrans", ignore=shutil.ignore_patterns("*.tmp*"))
     return folder
 
