@@ -20,9 +20,11 @@ PACKAGE = Path(__file__).parents[1]
 FOLDER = "kernels"
 
 
-def source_files() -> list[Path]:
+@functools.cache
+def source_files() -> tuple[Path, ...]:
     """All files that compiled loops can come from."""
-    return sorted([*Path(__file__).parent.glob("*.py"), *PACKAGE.glob(f"**/{FOLDER}/**/*.py")])
+    found = sorted([*Path(__file__).parent.glob("*.py"), *PACKAGE.glob(f"**/{FOLDER}/**/*.py")])
+    return tuple(found)
 
 
 @functools.cache

@@ -20,4 +20,5 @@ inlined: Callable[..., Any] = njit(**_OPTIONS, forceinline=True)  # a part of th
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a loop that Python calls; its machine code is kept on disk (`lintrans.compiled.cache`)."""
-    return keep(njit(**_OPTIONS)(function))
+    loop = njit(**_OPTIONS)(function)
+    return loop if loop is function else keep(loop)  # the same if NUMBA_DISABLE_JIT is set

@@ -193,7 +193,7 @@ class Dask:
             except (OSError, ValueError, TypeError) as error:
                 raise InputError(
                     f"scheduler must be the address of a running Dask scheduler, got {short(address)}: "
-                    f"{short(str(error))}; as in tcp://127.0.0.1:8786"
+                    f"{short(str(error))}; e.g. tcp://127.0.0.1:8786"
                 ) from None
             yield stack.enter_context(client)
 

@@ -80,11 +80,12 @@ class Journal:
         path = journal_path(output)
         with contextlib.ExitStack() as stack:
             if path.exists():
-                stack.enter_context(_opened(path))  # nobody is at work on it, nor will be
+                held = stack.enter_context(_opened(path))  # nobody is at work on it, nor will be
                 if not force:
+                    _refuse_older(path, held.read(len(MAGIC)))
                     raise InputError(
                         f"output must have no unfinished sweep, got {path}; "
-                        f"lintrans resume {output} goes on with it, --force (force=True) begins again"
+                        f"lintrans resume {output} continues it, --force (force=True) begins again"
                     )
             new = path.with_name(path.name + ".new")  # gets its name once it has its header
             journal = cls(new, _opened(new))
@@ -158,11 +159,7 @@ class Journal:
     def _read_header(self) -> None:
         self._file.seek(0)
         magic = self._file.read(len(MAGIC))
-        if magic != MAGIC and magic.startswith(OLDER):
-            raise InputError(
-                f"{self.path}: must be a sweep of this version of lintrans, got one of another; "
-                "finish it with that version, or remove it and begin again"
-            )
+        _refuse_older(self.path, magic)
         if magic != MAGIC:
             raise ValueError("not a sweep")
         number, payload = self._record()
@@ -223,7 +220,7 @@ class Journal:
         except OSError as error:
             self._cut()
             raise StorageError(
-                f"{self.path} must be writable, got: {error.strerror}; make room, then go on with "
+                f"{self.path} must be writable, got: {error.strerror}; free some space, then continue with "
                 f"lintrans resume {output_path(self.path)}"
             ) from None
         if number != HEADER:
@@ -265,6 +262,15 @@ def journal_path(output: Path) -> Path:
 def output_path(path: Path) -> Path:
     """Name of the result file of a journal."""
     return path.with_name(path.name.removesuffix(SUFFIX))
+
+
+def _refuse_older(path: Path, magic: bytes) -> None:
+    """Refuse the journal of another version, which keeps its sweeps in another form."""
+    if magic != MAGIC and magic.startswith(OLDER):
+        raise InputError(
+            f"{path}: must be a sweep of this version of lintrans, got one of another; "
+            "finish it with that version, or remove it and begin again"
+        )
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -116,7 +116,7 @@ def run_to_file(
     """Compute a sweep into a result file, tile by tile; memory does not grow with the grid.
 
     Whatever ends the work early, the tiles that were finished lie in a journal beside ``path``, and
-    `lintrans.resume` goes on from there to the same file, bit for bit.
+    `lintrans.resume` continues from there to the same file, bit for bit.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def run_to_file(
     StorageError
         If a tile cannot be written.
     ExecutorError
-        If the executor cannot go on.
+        If the executor cannot continue.
     Interrupted
         After Ctrl-C, if a tile was finished.
     """
@@ -183,10 +183,10 @@ def _complete(journal: Journal, *, executor: Executor | None, progress: Progress
         if not done:
             raise
         part = len(done) / sum(1 for _ in sweep.tiles())
-        goes_on = f"stopped at {part:.0%}; lintrans resume {path} goes on"
+        remedy = f"stopped at {part:.0%}; lintrans resume {path} continues it"
         if isinstance(error, ExecutorError):
-            raise ExecutorError(f"{error}; {goes_on}") from None
-        raise Interrupted(goes_on) from None
+            raise ExecutorError(f"{error}; {remedy}") from None
+        raise Interrupted(remedy) from None
     finally:
         journal.close()
     return path
@@ -220,7 +220,7 @@ def _assemble(journal: Journal, path: Path) -> None:
         part.replace(path)
     except OSError as error:
         raise StorageError(
-            f"{path} must be writable, got: {error}; make room, then lintrans resume {path}"
+            f"{path} must be writable, got: {error}; free some space, then run lintrans resume {path}"
         ) from None
     finally:
         part.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ def checked(variant: Variant | None) -> Variant | None:
     if decay < 0:
         raise InputError(f"weight_decay must not be negative, got {decay:g}; pass 0 or more")
     if not 0 <= momentum < 1:
-        raise InputError(f"momentum must lie between 0 and 1, below 1, got {momentum:g}; as in 0.9")
+        raise InputError(f"momentum must lie between 0 and 1, below 1, got {momentum:g}; e.g. 0.9")
     found = Variant(decay, momentum, tuple(step_schedule(schedule).tolist()))
     return None if found == Variant() else found
 

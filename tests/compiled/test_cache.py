@@ -146,13 +146,23 @@ def test_numba_alone_would_not_notice(copy):
     path = copy / "lintrans" / "compiled" / "decorators.py"
     path.write_text(
         path.read_text().replace(
-            "return keep(njit(**_OPTIONS)(function))", "return njit(cache=True, **_OPTIONS)(function)"
+            "return loop if loop is function else keep(loop)", "return njit(cache=True, **_OPTIONS)(function)"
         )
     )
     first = ask(copy, "advance")
     edit(copy / KERNELS / "map.py", "return a - r * a, b + r * b, r", "return a + r * a, b + r * b, r")
     stale = ask(copy, "advance")
     assert stale["advance"][0] == 1 and results(stale) == results(first)
+
+
+def test_without_compilation_loops_are_plain_functions():
+    """NUMBA_DISABLE_JIT is how one debugs them."""
+    code = "from lintrans.two_factor import kernels; print(kernels.step(0.5, 1.0, 0.0), kernels.advance)"
+    words = [sys.executable, "-c", code]
+    found = subprocess.run(
+        words, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False
+    )
+    assert found.stdout.startswith("(0.5, 0.0, 0.5) <function advance"), found.stderr
 
 
 def test_loops_that_are_kept_lie_in_folders_of_kernels():

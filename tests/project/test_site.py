@@ -6,6 +6,8 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import pytest
+
 import lintrans as lt
 from lintrans import registry
 
@@ -95,6 +97,8 @@ TOP = {
 def test_twenty_names_stand_at_the_top():
     assert len(TOP) == 20 and set(lt.__all__) == TOP
     assert all(getattr(lt, name) is not None for name in lt.__all__)
+    with pytest.raises(AttributeError, match="'PhaseDiagram'; .* folder of their subject"):
+        _ = lt.PhaseDiagram
 
 
 def test_the_changelog_leads_from_every_old_place_to_one_that_is_there():

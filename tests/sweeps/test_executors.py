@@ -255,7 +255,7 @@ def test_the_command_survives_its_cluster(tmp_path, monkeypatch, capsys, whole):
         monkeypatch.setattr(store, "run_to_file", killing)
         assert main([*DIAGRAM, "--output", "x.h5", *chosen]) == 1
     said = capsys.readouterr().err
-    assert "scheduler must stay reachable" in said and "lintrans resume x.h5 goes on" in said
+    assert "scheduler must stay reachable" in said and "lintrans resume x.h5 continues it" in said
     assert said.count("\n") == 1
     assert main(["resume", "x.h5", "--json"]) == 0
     assert (tmp_path / "x.h5").read_bytes() == whole

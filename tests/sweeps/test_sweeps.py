@@ -201,10 +201,9 @@ def test_a_sweep_of_an_older_layout_is_refused_in_one_line_and_kept(tmp_path, mo
     for words in (["resume", "x.h5"], ["phase-diagram", "--mu", "0.1:1:9", "--output", "x.h5", "--quiet"]):
         assert main(words) == 2
         said = capsys.readouterr().err
-        assert said.count("\n") == 1 and "x.h5.sweep" in said
+        assert said.count("\n") == 1 and "x.h5.sweep: must be a sweep of this version" in said
         assert [path.name for path in tmp_path.iterdir()] == ["x.h5.sweep"]
         assert Path("x.h5.sweep").read_bytes() == old
-    assert main(["resume", "x.h5"]) == 2 and "of another" in capsys.readouterr().err
 
 
 def test_other_versions_are_refused(tmp_path, tiny_tiles, monkeypatch):
@@ -273,7 +272,7 @@ def test_a_killed_process_can_be_resumed_to_the_same_file(tmp_path, monkeypatch,
         killed.send_signal(getattr(signal, how))
         said = killed.communicate()[1]
         assert killed.returncode == (-signal.SIGKILL if how == "SIGKILL" else 130)
-        assert how == "SIGKILL" or "lintrans resume x.h5 goes on" in said
+        assert how == "SIGKILL" or "lintrans resume x.h5 continues it" in said
         words = [*COMMAND[:3], "resume", "x.h5", "--json"]
         sizes.append(unfinished.stat().st_size)
     assert sizes == sorted(sizes)  # nothing was lost
