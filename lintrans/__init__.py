@@ -16,6 +16,6 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return _top(name)
     raise AttributeError(
-        f"module 'lintrans' has no attribute {name!r}; most names are in the folder of their subject since 0.2, "
-        "e.g. in lintrans.two_factor: the changelog lists them"
+        f"module 'lintrans' has no attribute {name!r}; most names are in the folder of their subject "
+        "since 0.2, e.g. in lintrans.two_factor: the changelog lists them"
     )

@@ -97,7 +97,7 @@ TOP = {
 def test_twenty_names_stand_at_the_top():
     assert len(TOP) == 20 and set(lt.__all__) == TOP
     assert all(getattr(lt, name) is not None for name in lt.__all__)
-    with pytest.raises(AttributeError, match="'PhaseDiagram'; .* folder of their subject"):
+    with pytest.raises(AttributeError, match=r"'PhaseDiagram'; .* folder of their subject"):
         _ = lt.PhaseDiagram
 
 
