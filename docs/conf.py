@@ -69,7 +69,9 @@ html_theme_options = {
     "navbar_persistent": [],
     "navbar_end": ["search-button", "theme-switcher"],
 }
-html_sidebars = {page: [] for page in ("index", "getting_started", "diagrams", "conventions")}
+html_sidebars = {
+    page: [] for page in ("index", "getting_started", "diagrams", "clusters", "conventions", "glossary")
+}
 copyright = "2026, the lintrans developers, MIT licence"
 
 

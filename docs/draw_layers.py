@@ -15,7 +15,9 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "figures" / "layers.svg"
-WIDTH, GAP, MARGIN, BESIDE = 1040, 10, 14, 176
+WIDTH, GAP, MARGIN, BESIDE = 720, 8, 8, 150  # a page shows the picture at about 560 pixels
+NAME, BODY, LINE = 15, 13, 15  # sizes of letters, and from line to line
+LETTER = 0.5  # mean width of a letter over its size
 
 
 def main() -> int:
@@ -31,14 +33,14 @@ def main() -> int:
 
 def draw() -> str:
     shapes = [
-        text(MARGIN, MARGIN + 6, "A folder imports from the rows below it, never from above.", 13, "#444"),
-        text(WIDTH - BESIDE + GAP, MARGIN + 6, "dashed: to come", 11, "#777"),
+        text(MARGIN, MARGIN + 8, "A folder imports from the rows below it, never from above.", BODY, "#444"),
+        text(WIDTH - BESIDE + GAP, MARGIN + 8, "dashed: to come", BODY, "#777"),
     ]
     top = MARGIN + 22
     tops = []
     for layer in rows():
         width = (WIDTH - BESIDE - 2 * MARGIN - (len(layer) - 1) * GAP) / len(layer)
-        height = 36 + 13 * max(len(sentence(place, width)) for place in layer) - 6
+        height = 30 + LINE * max(len(sentence(place, width)) for place in layer)
         for i, place in enumerate(layer):
             shapes += box(MARGIN + i * (width + GAP), top, width, height, place)
         tops.append(top)
@@ -66,11 +68,14 @@ def box(x: float, y: float, width: float, height: float, place: str, fill: str =
         if source(place)
         else 'fill="none" stroke="#999" stroke-dasharray="4"'
     )
-    size = min(12.5, (width - 12) / (0.56 * len(place)))
+    size = min(NAME, (width - 12) / (0.58 * len(place)))
     return [
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="5" {look}/>',
-        text(x + 9, y + 18, place, size, "#123" if source(place) else "#777", bold=bool(source(place))),
-        *(text(x + 9, y + 34 + 13 * i, line, 10.5, "#333") for i, line in enumerate(sentence(place, width))),
+        text(x + 8, y + 19, place, size, "#123" if source(place) else "#777", bold=bool(source(place))),
+        *(
+            text(x + 8, y + 36 + LINE * i, line, BODY, "#333")
+            for i, line in enumerate(sentence(place, width))
+        ),
     ]
 
 
@@ -97,7 +102,7 @@ def summary(place: str) -> str:
 
 def sentence(place: str, width: float) -> list[str]:
     """What a folder is for, in lines that fit a box of that width."""
-    return textwrap.wrap(summary(place), int((width - 14) / 5.9))
+    return textwrap.wrap(summary(place), int((width - 14) / (LETTER * BODY)))
 
 
 if __name__ == "__main__":
