@@ -1,6 +1,7 @@
 # Two commands do all the set-up on a machine with Python 3.11, pip and make:
 #   make demo    installs, then answers for the example data and leaves a phase diagram in demo/
-#   make test    installs the test tools, then runs everything CI runs
+#   make test    installs the test tools, then runs everything CI runs; as root it also installs Chromium if
+#                there is none, for the tests of pages
 # A third builds the documentation site; it proves every claim and runs every chapter on the way.
 #   make docs    installs Sphinx, then leaves the site in docs/_build/html
 # A fourth asks again what was published:
@@ -25,6 +26,7 @@ demo: .venv/installed
 	@echo "wrote demo/phase_diagram.png and demo/phase_diagram.h5"
 
 test: lint
+	@sh tests/install_chromium.sh
 	$(BIN)/python -m pytest --numprocesses auto --durations 10
 
 test-thorough: .venv/installed-test

@@ -173,6 +173,7 @@ SUBJECTS: dict[str, Subject] = {
             ),
         },
     ),
+    "explorer": Subject(groups=(Group("Pages", f"{_COMMANDS}.explore", ("explore",)),)),
     "symbolic": Subject(
         groups=(Group("Theory", f"{_COMMANDS}.theory", ("landmarks", "ellipse", "critical", "derive")),),
     ),

@@ -37,7 +37,7 @@ BATCHES = {
     "minibatch": [*TABLE, "--step-sizes", "0.1:1:3", "--batch-sizes", "1,4", "--batch-size", "4", "--quiet"],
     "escapes": [*TABLE, "--step-size", "0.3", "--quiet"],
 }
-ON_DATA = {**SINGLE, "thresholds": [], **SWEEPS}
+ON_DATA = {**SINGLE, "thresholds": [], **SWEEPS, "explore": ["--mu", "0.5", "--no-open"]}
 WRITING = {
     "orbit": [*DATA, *SINGLE["orbit"]],
     "exponents": [*DATA, *SINGLE["exponents"]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from browser import browser, open_page  # noqa: F401 - fixtures
 from commands import check_refusal, contents, one_object
 from hypothesis import settings
 

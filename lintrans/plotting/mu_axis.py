@@ -12,17 +12,9 @@ from numpy.typing import NDArray
 
 from lintrans.plotting.style import FloatArray, edges
 from lintrans.two_factor.balanced_slice import landmarks
+from lintrans.two_factor.palette import COLORS
 from lintrans.two_factor.regimes import Regime
 
-COLORS = {
-    Regime.UNRESOLVED: "#ffffff",
-    Regime.MONOTONE: "#f7e69a",
-    Regime.CATAPULT: "#e8b730",
-    Regime.PERIODIC: "#4aa3d8",
-    Regime.CHAOTIC: "#0b4a86",
-    Regime.DIVERGENT: "#1c1c1c",
-    Regime.SADDLE: "#c85200",
-}
 MU_LABEL = r"effective step size $\mu$"
 ETA_LABEL = r"learning rate $\eta$"
 

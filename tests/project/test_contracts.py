@@ -18,6 +18,9 @@ FAULTS = {  # contract: what is planted, and into which files
     "floors": {
         "cli/kit/answers": "import lintrans.cli.commands.theory",
         "cli/commands/theory": "import lintrans.cli.app",
+        "explorer/page": "import lintrans.cli.commands.problem",
+        "pages/page": "import lintrans.explorer",
+        "cli/kit/outputs": "import lintrans.pages",
         "plotting/style": "import lintrans.cli.kit.answers",
         "verification/full_batch": "import lintrans.plotting",
         "minibatch/risk": "import lintrans.many_modes.map",
@@ -36,6 +39,7 @@ FAULTS = {  # contract: what is planted, and into which files
         "sweeps/grid": "import lintrans.two_factor.kernels",
         "plotting/style": "import lintrans.two_factor.balanced_slice",
         "cli/kit/outputs": "import lintrans.minibatch",
+        "pages/page": "import lintrans.two_factor.balanced_slice",
     },
     "symbolic": {"symbolic/modes": "import numpy", "symbolic/slice": "import lintrans.errors"},
     "oracle": {
@@ -65,6 +69,7 @@ FAULTS = {  # contract: what is planted, and into which files
     },
     "typer": {"two_factor/basins": "import typer", "errors": "import typer"},
     "rich": {"two_factor/basins": "from rich import table", "cli/kit/outputs": "import rich"},
+    "notebook": {"explorer/page": "import anywidget", "pages/page": "from IPython import display"},
     "torch": {"two_factor/basins": "import torch", "attention/training": "import transformers"},
 }
 PLANTED = [(contract, file) for contract, faults in FAULTS.items() for file in faults]

@@ -1,0 +1,1 @@
+from .page import explorer_page as explorer_page

@@ -1,0 +1,104 @@
+// The cobweb of the balanced slice: each value of the mode a against the next.
+
+import { Frame } from "../../../pages/modules/axes.js";
+import { Panel } from "../../../pages/modules/panel.js";
+import { Scale, short } from "../../../pages/modules/scales.js";
+import { nextA, residual } from "../map.js";
+import { changesRun } from "../run.js";
+
+const N = 300;
+const MARGIN = { left: 46, right: 12, top: 10, bottom: 36 };
+
+/** Cobweb, exact on the slice b = 0; off it the corners leave the curve. */
+export class Cobweb {
+  constructor(session) {
+    this.session = session;
+    this.panel = new Panel(
+      {
+        name: "cobweb",
+        title: "Cobweb",
+        draw: (pen, width, height) => this.draw(pen, width, height),
+        drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
+        describe: () => this.describe(),
+        table: () => this.table(),
+        command: () =>
+          session.command(
+            "orbit",
+            [`--mu ${session.state.mu}`, `--n-steps ${session.state.steps}`],
+            ["start", "variant"],
+          ),
+      },
+      session,
+    );
+    this.el = this.panel.el;
+  }
+
+  update(changed) {
+    if (changesRun(changed)) this.panel.describe();
+    this.panel.remark(this.session.run.b[0] === 0 ? "" : "off the slice u = v the corners leave the curve");
+    this.panel.invalidate();
+  }
+
+  tick() {
+    this.panel.move();
+  }
+
+  frame(width, height) {
+    const reach = Math.sqrt(2 + this.session.state.mu) * 1.04; // of the slice of the ellipse
+    const axis = (when) => ({ scale: new Scale(-reach, reach), label: `mean mode a at step ${when}` });
+    return new Frame(width, height, { x: axis("n"), y: axis("n + 1"), margin: MARGIN });
+  }
+
+  draw(pen, width, height) {
+    const { state, theme } = this.session;
+    const frame = this.frame(width, height);
+    const { low, high } = frame.x;
+    frame.drawGrid(pen, theme);
+    frame.clipped(pen, () => {
+      frame.line(pen, [low, high], [low, high], { color: theme.color("muted"), dash: [4, 3] });
+      frame.line(pen, ...curve(state.mu, high), { color: theme.color("green"), width: 1.8 });
+    });
+    frame.drawAxes(pen, theme);
+  }
+
+  drawMoving(pen, width, height) {
+    const { run, state, step, theme } = this.session;
+    const frame = this.frame(width, height);
+    const [xs, ys] = web(run.a, Math.max(0, step - state.trail), step);
+    frame.clipped(pen, () => {
+      frame.line(pen, xs, ys, { color: theme.color("accent"), width: 1, alpha: 0.75 });
+      frame.dots(pen, xs.subarray(-1), ys.subarray(-1), 4, { color: theme.color("accent") });
+    });
+  }
+
+  describe() {
+    const { mu } = this.session.state;
+    return `Cobweb of the balanced slice at μ = ${short(mu, 6)}: the cubic a (1 + μ) − a³, the diagonal, and the run.`;
+  }
+
+  table() {
+    const { a } = this.session.run;
+    return { a: a.subarray(0, -1), next_a: a.subarray(1) };
+  }
+}
+
+function curve(mu, reach) {
+  const xs = Float64Array.from({ length: N + 1 }, (_, i) => -reach + (2 * reach * i) / N);
+  return [xs, xs.map((a) => nextA(a, residual(mu, a, 0)))];
+}
+
+/** Corners from step `first` to step `last`. */
+function web(a, first, last) {
+  const xs = new Float64Array(2 * (last - first) + 1);
+  const ys = new Float64Array(xs.length);
+  for (let i = first; i <= last; i += 1) {
+    const at = 2 * (i - first);
+    xs[at] = a[i];
+    ys[at] = a[i];
+    if (i < last) {
+      xs[at + 1] = a[i];
+      ys[at + 1] = a[i + 1];
+    }
+  }
+  return [xs, ys];
+}

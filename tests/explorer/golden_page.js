@@ -1,0 +1,8 @@
+// A page that compares the map with the golden numbers in the browser that shows it.
+
+import { dataOf } from "../../lintrans/pages/modules/start.js";
+import { checkAll } from "./checks.js";
+
+export function render({ model }) {
+  return checkAll(dataOf(model));
+}

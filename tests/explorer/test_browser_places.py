@@ -1,0 +1,106 @@
+"""The explorer on every screen, for everyone, and in every place where a page lives."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import lintrans as lt
+from lintrans.explorer import explorer_page
+from lintrans.pages import encode, module, script
+
+NARROWEST = "() => Math.min(...[...document.querySelectorAll('canvas')].map((canvas) => canvas.clientWidth))"
+HOST = """
+  const values = { data: %s, worker: %s, state: { mu: "1.1" } };
+  const listeners = [];
+  window.model = {
+    get: (name) => values[name],
+    set: (name, value) => { values[name] = value; },
+    on: (event, listener) => listeners.push(listener),
+    save_changes: () => { window.saved = values.state; },
+    push: (state) => { values.state = state; listeners.forEach((listener) => listener()); },
+  };
+  const url = URL.createObjectURL(new Blob([%s], { type: "text/javascript" }));
+  const found = await import(url);
+  window.session = found.default.render({ model, el: document.getElementById("cell") });
+"""
+
+
+def document(body):
+    return f"<!doctype html><html lang='en'><title>t</title><body>{body}</body></html>"
+
+
+@pytest.mark.parametrize("size", [(360, 740), (768, 1024), (3840, 2160)])
+def test_it_fits_every_screen(explore, size):
+    page = explore(size=size)
+    width, inner = page.tab.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+    assert width <= inner
+    smallest = page.tab.evaluate(NARROWEST)
+    assert smallest > 250
+
+
+def test_a_finger_sets_the_start(explore):
+    page = explore(size=(360, 740), has_touch=True)
+    page.tab.touchscreen.tap(*page.place("plane", 0.9, 0.2))
+    page.wait()
+    assert abs(page.state["u"] - 0.9) < 0.05
+
+
+def test_little_motion_is_respected(explore):
+    page = explore(reduced_motion="reduce", fragment="speed=240&steps=200")
+    page.tab.get_by_role("button", name="Play").click()
+    page.tab.wait_for_timeout(700)
+    assert page.ask("page.step") <= 2
+    page.tab.get_by_role("button", name="Pause").click()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("light", {}),
+        ("dark", {"color_scheme": "dark"}),
+        ("phone", {"size": (360, 740)}),
+        ("tour", {"fragment": "tour=2"}),
+        ("data", {}),
+    ],
+)
+def test_axe_finds_nothing(explore, prompt, name, options):
+    page = explore(explorer_page(prompt, mu=0.9) if name == "data" else None, **options)
+    page.tab.locator(".panel.plane summary").click()
+    found = Axe().run(page.tab).response["violations"]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+
+
+def test_names_of_the_reader_are_text(explore):
+    hostile = "<img src=x onerror=alert(1)>"
+    prompt = lt.Prompt.from_arrays(np.eye(3), [1.0, 2.0, -1.0], [0.5, 1.0, 0.2], 1.0)
+    page = explore(explorer_page(prompt, mu=0.9, target=hostile))
+    assert page.tab.locator("#page img").count() == 0
+    assert hostile in page.tab.locator(".prompt").inner_text()
+
+
+def test_it_lives_in_a_sandboxed_frame(open_page):
+    page = explorer_page(mu=1.5)
+    outer = open_page(document(page._repr_html_()))
+    frame = outer.frame_locator("iframe")
+    frame.locator(".verdict strong").wait_for()
+    frame.get_by_label("μ, exact").fill("1.1")
+    frame.get_by_label("μ, exact").press("Enter")
+    frame.get_by_text("Periodic, period 2.").first.wait_for()
+
+
+def test_the_widget_shows_and_follows_its_state(open_page):
+    """As a notebook does it: the module is imported, and render gets a model."""
+    page = explorer_page(mu=1.5)
+    texts = (json.dumps(x) for x in (encode(page.data), script(page.worker), module(page.entry)))
+    host = (HOST % tuple(texts)).replace("</", r"<\/")
+    tab = open_page(document(f"<div id='cell'></div><script type='module'>{host}</script>"))
+    tab.wait_for_function("() => window.session")
+    assert tab.evaluate("session.state.mu") == 1.1
+    tab.evaluate("() => { session.set({ u: 0.7 }); }")
+    assert tab.evaluate("saved") == {"mu": "1.1", "u": "0.7"}
+    tab.evaluate("() => model.push({ mu: '0.5' })")
+    assert tab.evaluate("session.verdict.label") == "monotone"

@@ -1,0 +1,193 @@
+"""What a reader does in the explorer: drag, click, type, zoom, draw, undo, follow a link, take the tour."""
+
+from __future__ import annotations
+
+import numpy as np
+from driver import SESSION, Explorer
+
+import lintrans as lt
+from lintrans.explorer import explorer_page
+
+TOUR = [
+    "monotone",
+    "catapult",
+    "periodic",
+    "periodic",
+    "chaotic",
+    "periodic",
+    "chaotic",
+    "chaotic",
+    "divergent",
+]
+CONTROLS = """() => [
+  ...document.querySelectorAll("#page :is(button:not(.entries *), input, select, summary, canvas)"),
+].filter((el) => !el.disabled && el.offsetParent !== null && el.tabIndex === 0).length"""
+WATCH = """() => {
+  window.reached = new Set();
+  document.addEventListener("focusin", (event) => reached.add(event.target));
+}"""
+
+
+def test_the_cursor_follows_the_pointer(explore):
+    page = explore()
+    x, y = page.place("diagram", 1.5, 1.0)
+    page.tab.mouse.move(x, y)
+    page.tab.mouse.down()
+    for mu in (1.4, 1.2, 1.1):
+        page.tab.mouse.move(*page.place("diagram", mu, 1.0))
+    page.tab.mouse.up()
+    page.wait()
+    assert abs(page.state["mu"] - 1.1) < 0.005
+    assert "period 2" in page.tab.locator(".verdict .headline").inner_text()
+    page.tab.keyboard.press("Control+z")
+    assert page.state["mu"] == 1.5  # the whole drag is one step
+
+
+def test_a_click_sets_the_start_and_the_run_can_be_played(explore):
+    page = explore()
+    page.tab.mouse.click(*page.place("plane", -0.5, -0.7))
+    page.wait()
+    assert abs(page.state["u"] + 0.5) < 0.02 and abs(page.state["v"] + 0.7) < 0.02
+    page.set(speed=60, steps=30)
+    page.tab.get_by_role("button", name="Play").click()
+    page.tab.wait_for_function(f"() => {SESSION}.step === 30")
+    page.tab.get_by_role("button", name="Play").wait_for()
+    page.tab.get_by_role("button", name="One step back").click()
+    assert page.ask("page.step") == 29
+
+
+def test_all_of_it_works_with_keys(explore):
+    page = explore()
+    page.canvas("diagram").focus()
+    page.tab.keyboard.press("ArrowLeft")
+    assert page.state["mu"] < 1.5
+    page.tab.keyboard.press("+")
+    page.wait()
+    assert np.ptp(page.state["window"]) < 0.75
+    page.tab.keyboard.press("0")
+    page.canvas("plane").focus()
+    page.tab.keyboard.press("Shift+ArrowUp")
+    page.wait()
+    assert page.state["v"] > 0.4
+    assert page.canvas("diagram").get_attribute("aria-valuenow") == str(page.state["mu"])
+    before = page.state
+    for key in ("Control+z", "Control+z", "Control+z", "Control+z"):
+        page.tab.keyboard.press(key)
+    assert page.state["mu"] == 1.5 and page.state["v"] == 0.4
+    for _ in range(4):
+        page.tab.keyboard.press("Control+y")
+    assert page.state == before
+
+
+def test_every_control_is_reached_by_tabbing(explore):
+    page = explore()
+    wanted = page.tab.evaluate(CONTROLS)
+    page.tab.evaluate(WATCH)
+    for _ in range(wanted + 5):
+        page.tab.keyboard.press("Tab")
+    assert page.tab.evaluate("() => reached.size") >= wanted
+
+
+def test_a_box_zooms_both_axes(explore):
+    page = explore()
+    page.tab.get_by_role("button", name="Zoom to a box: orbit diagram").click()
+    page.tab.mouse.move(*page.place("diagram", 1.3, 1.4))
+    page.tab.mouse.down()
+    page.tab.mouse.move(*page.place("diagram", 1.4, 1.0))
+    page.tab.mouse.up()
+    page.wait()
+    assert np.allclose(page.state["window"], [1.3, 1.4], atol=0.005)
+    assert np.allclose(page.state["heights"], [1.0, 1.4], atol=0.02)
+
+
+def test_zoom_ends_where_float64_does(explore):
+    page = explore(fragment="mu=1.3022834627007123")
+    page.canvas("diagram").focus()
+    for _ in range(60):
+        page.tab.keyboard.press("+")
+    page.wait()
+    low, high = page.state["window"]
+    assert 0.9e-12 < high - low < 1.6e-12
+    assert "Float64 ends here" in page.tab.locator(".panel.diagram .note").inner_text()
+    assert page.ask("page.parts.find((part) => part.image && part.box === null).image.shown.window") == [
+        low,
+        high,
+    ]
+
+
+def test_a_link_restores_everything(explore, open_page):
+    page = explore(size=(1000, 700))
+    page.set(
+        mu=0.87,
+        u=1.9,
+        v=0.35,
+        window=[0.8, 1.1],
+        plane=[-1, 2, -1, 2],
+        steps=33,
+        t=12,
+        decay=0.1,
+        show="steps",
+    )
+    link = page.link()
+    other = Explorer(open_page(explorer_page(mu=1.5), fragment=link.partition("#")[2], size=(1000, 700)))
+    assert other.state == page.state
+    assert other.ask("page.step") == 12
+    for name in ("diagram", "plane", "loss", "cobweb"):
+        assert other.picture(name) == page.picture(name)
+
+
+def test_a_broken_link_falls_back_to_defaults(explore):
+    page = explore(
+        fragment="mu=NaN&u=1e999&window=2,1&plane=1,2&tour=77&steps=&quantity=%3Cb%3E&unknown=1&v=0.25"
+    )
+    assert page.state["mu"] == 1.5 and page.state["u"] == 0.4 and page.state["v"] == 0.25
+    assert page.state["window"] == [0.6, 2.08]
+
+
+def test_two_pages_do_not_disturb_each_other(explore):
+    first, second = explore(), explore()
+    first.set(mu=0.7)
+    assert second.state["mu"] == 1.5
+    assert "Chaotic" in second.tab.locator(".verdict").inner_text()
+
+
+def test_the_tour_shows_what_it_says(explore):
+    page = explore()
+    page.tab.get_by_role("button", name="Tour").click()
+    for i, regime in enumerate(TOUR):
+        page.wait()
+        heading = page.tab.locator(".tour h2").inner_text()
+        assert heading.startswith(f"{i + 1} of 9")
+        assert page.ask("page.verdict.label") == regime, heading
+        assert "?" in page.tab.locator(".tour .question").inner_text() or i in (5, 6)
+        page.tab.locator(".tour button.main").click()
+    assert page.tab.locator(".tour").is_hidden()
+
+
+def test_numbers_are_typed_and_nonsense_changes_nothing(explore):
+    page = explore()
+    box = page.tab.get_by_label("μ, exact")
+    box.fill("1.2345678901234567")
+    box.press("Enter")
+    page.wait()
+    assert page.state["mu"] == 1.2345678901234567
+    box.fill("much")
+    box.press("Enter")
+    assert box.get_attribute("aria-invalid") == "true"
+    assert page.state["mu"] == 1.2345678901234567
+
+
+def test_a_schedule_is_drawn_by_hand(explore):
+    page = explore()
+    page.tab.mouse.move(*page.place("schedule", 0.5, 0.1))
+    page.tab.mouse.down()
+    page.tab.mouse.move(*page.place("schedule", 60.5, 1.0), steps=8)
+    page.tab.mouse.up()
+    page.wait()
+    schedule = page.state["schedule"]
+    assert abs(schedule[0] - 0.1) < 0.03 and abs(schedule[30] - 0.55) < 0.05 and schedule[99] == 1
+    variant = lt.two_factor.Variant(schedule=schedule)
+    expected = lt.orbit(1.5, 0.4, 0.4, n_steps=30, variant=variant)
+    np.testing.assert_allclose(
+        page.ask("Array.from(page.run.loss)")[:31], expected.loss, rtol=1e-9, atol=1e-20
+    )

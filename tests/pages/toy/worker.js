@@ -1,0 +1,3 @@
+import { twice } from "./numbers.js";
+
+onmessage = ({ data }) => postMessage(`${twice(data)} < 43`);
