@@ -48,7 +48,7 @@ docs: .venv/installed-docs
 experiments: .venv/installed
 	$(BIN)/python -m experiments all --quick
 
-figures: .venv/installed
+figures: .venv/installed-test
 	@mkdir -p demo
 	$(BIN)/lintrans phase-diagram $(EXAMPLE) --output demo/phase_diagram.h5 --figure docs/figures/phase_diagram.png --force
 	$(BIN)/lintrans bifurcation --mu 0.8:2.02:1200 --output demo/bifurcation.h5 --figure docs/figures/bifurcation.png --force
@@ -68,6 +68,7 @@ figures: .venv/installed
 	$(BIN)/lintrans escapes $(TABLE) --step-size 3e-4 --batch-size 16 --output demo/escapes.h5 --figure docs/figures/escapes.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
+	$(BIN)/python docs/draw_explorer.py --figure docs/figures/explorer.png
 	$(BIN)/python docs/draw_layers.py
 
 clean:

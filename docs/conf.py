@@ -14,6 +14,9 @@ import generated
 
 from lintrans.symbolic.claims import claims
 
+PAGES = Path(__file__).parent / "_generated/extra/live"
+PAGES.mkdir(parents=True, exist_ok=True)  # which is looked for before it is written
+
 project = "lintrans"
 author = "the lintrans developers"
 version = release = installed("lintrans")
@@ -25,7 +28,14 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinx-mathjax-offline",  # pages are readable without a network
 ]
-exclude_patterns = ["_build", "conf.py", "generated.py", "draw_layers.py", "**.ipynb_checkpoints"]
+exclude_patterns = [
+    "_build",
+    "conf.py",
+    "generated.py",
+    "draw_layers.py",
+    "draw_explorer.py",
+    "**.ipynb_checkpoints",
+]
 default_role = "autolink"
 keep_warnings = False
 nitpicky = True
@@ -55,6 +65,7 @@ bibtex_default_style = "plain"
 html_theme = "pydata_sphinx_theme"
 html_title = "lintrans"
 html_static_path = ["_static"]
+html_extra_path = ["_generated/extra"]  # the explorer, a page of its own
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
@@ -65,12 +76,13 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "navbar_persistent": [],
     "navbar_end": ["search-button", "theme-switcher"],
 }
 html_sidebars = {
-    page: [] for page in ("index", "getting_started", "diagrams", "clusters", "conventions", "glossary")
+    page: []
+    for page in ("index", "explorer", "getting_started", "diagrams", "clusters", "conventions", "glossary")
 }
 copyright = "2026, the lintrans developers, MIT licence"
 

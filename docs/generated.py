@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from lintrans import registry
+from lintrans.explorer import explorer_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +25,7 @@ def write(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
+    explorer_page().save(folder / "extra/live/explorer.html", force=True)
     for path in (ROOT / "experiments").glob("*/*.png"):
         (folder / "experiments" / path.name).write_bytes(path.read_bytes())
 

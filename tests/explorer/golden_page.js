@@ -3,6 +3,6 @@
 import { dataOf } from "../../lintrans/pages/modules/start.js";
 import { checkAll } from "./checks.js";
 
-export function render({ model }) {
-  return checkAll(dataOf(model));
+export function render({ model, el }) {
+  el.page = checkAll(dataOf(model));
 }

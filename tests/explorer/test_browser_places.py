@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import lintrans as lt
 from lintrans.explorer import explorer_page
 from lintrans.pages import encode, module, script
 
+DOCS = Path(__file__).parents[2] / "docs"
 NARROWEST = "() => Math.min(...[...document.querySelectorAll('canvas')].map((canvas) => canvas.clientWidth))"
 HOST = """
   const values = { data: %s, worker: %s, state: { mu: "1.1" } };
@@ -25,7 +28,9 @@ HOST = """
   };
   const url = URL.createObjectURL(new Blob([%s], { type: "text/javascript" }));
   const found = await import(url);
-  window.session = found.default.render({ model, el: document.getElementById("cell") });
+  const el = document.getElementById("cell");
+  window.end = found.default.render({ model, el });
+  window.session = el.page;
 """
 
 
@@ -92,6 +97,18 @@ def test_it_lives_in_a_sandboxed_frame(open_page):
     frame.get_by_text("Periodic, period 2.").first.wait_for()
 
 
+def test_it_lives_on_the_landing_page(open_page, tmp_path):
+    frame = re.search(r"<iframe.*?</iframe>", (DOCS / "index.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "live").mkdir()
+    inside = explorer_page().save(tmp_path / "live/explorer.html")
+    (tmp_path / "index.html").write_text(document(frame))
+    landing = open_page(tmp_path / "index.html", allowed=(inside.as_uri(),))
+    page = landing.frame_locator("iframe")
+    page.get_by_text("Chaotic.").first.wait_for()
+    page.get_by_role("button", name="Tour").click()
+    page.get_by_text("1 of 9: Monotone").wait_for()
+
+
 def test_the_widget_shows_and_follows_its_state(open_page):
     """As a notebook does it: the module is imported, and render gets a model."""
     page = explorer_page(mu=1.5)
@@ -104,3 +121,5 @@ def test_the_widget_shows_and_follows_its_state(open_page):
     assert tab.evaluate("saved") == {"mu": "1.1", "u": "0.7"}
     tab.evaluate("() => model.push({ mu: '0.5' })")
     assert tab.evaluate("session.verdict.label") == "monotone"
+    tab.evaluate("() => end()")
+    assert tab.evaluate("session.pool.isClosed && session.pool.running.size === 0")

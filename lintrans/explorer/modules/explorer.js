@@ -4,7 +4,7 @@ import { button, choice, foldout } from "../../pages/modules/controls.js";
 import { h } from "../../pages/modules/dom.js";
 import { copyText } from "../../pages/modules/export.js";
 import { icon } from "../../pages/modules/icons.js";
-import { dataOf, toFragment } from "../../pages/modules/start.js";
+import { adopt, dataOf, toFragment } from "../../pages/modules/start.js";
 import { attractorCode } from "./basins.js";
 import { Noisy, Survival } from "./panels/batches.js";
 import { Cobweb } from "./panels/cobweb.js";
@@ -22,10 +22,10 @@ import { Variants } from "./panels/variants.js";
 import { Verdict } from "./panels/verdict.js";
 import { Session } from "./session.js";
 
-/** Draw the page into an element; `model` has get, set, on and save_changes as widgets have. */
+/** Draw the page into an element, for a model as widgets have it; returns what ends it. */
 export function render({ model, el }) {
-  el.classList.add("lintrans", "explorer");
   const session = new Session(model, dataOf(model), el);
+  adopt(el, "explorer", session);
   const parts = partsOf(session);
   const {
     tour,
@@ -63,7 +63,10 @@ export function render({ model, el }) {
   session.theme.choose(session.state.theme);
   listenToKeys(session, controls, el);
   session.update(new Set(Object.keys(session.store.fields)));
-  return session;
+  return () => {
+    controls.pause();
+    session.close();
+  };
 }
 
 function partsOf(session) {

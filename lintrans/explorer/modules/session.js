@@ -67,6 +67,12 @@ export class Session {
     return Math.floor(this.time);
   }
 
+  /** End what goes on in the background. */
+  close() {
+    this.pool.close();
+    this.theme.close();
+  }
+
   /** Tell the reader something once. */
   announce(text) {
     if (this.toast === null) return;

@@ -73,6 +73,7 @@ export function numberBox(label, { get, set, limits = [-Infinity, Infinity] }) {
     if (valid) set(value);
   };
   el.addEventListener("change", take);
+  el.addEventListener("keydown", (event) => event.key === "Enter" && take()); // notebooks keep Enter for themselves
   const update = () => {
     if (document.activeElement === el && el.getAttribute("aria-invalid") === "true") return;
     el.value = String(get());
@@ -133,8 +134,10 @@ export function foldout(text, title, content) {
     close();
     summary.focus();
   });
-  document.addEventListener("pointerdown", (event) => {
-    if (!el.contains(event.target)) close();
+  const leave = (event) => !el.contains(event.target) && close();
+  el.addEventListener("toggle", () => {
+    if (el.open) document.addEventListener("pointerdown", leave);
+    else document.removeEventListener("pointerdown", leave);
   });
   return el;
 }

@@ -9,6 +9,8 @@ export function workerCount() {
 export class Pool {
   constructor(script, { n = workerCount(), onError = console.error } = {}) {
     const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    this.workers = [];
+    this.isClosed = false;
     this.onError = onError;
     this.queue = [];
     this.running = new Map();
@@ -19,6 +21,7 @@ export class Pool {
 
   hire(url) {
     const worker = new Worker(url);
+    this.workers.push(worker);
     worker.onmessage = ({ data }) => this.finish(worker, data);
     worker.onerror = (event) => this.onError(event.message);
     return worker;
@@ -45,6 +48,7 @@ export class Pool {
   }
 
   dispatch() {
+    if (this.isClosed) return;
     while (this.idle.length > 0 && this.queue.length > 0) {
       const worker = this.idle.pop();
       const task = this.queue.shift();
@@ -68,6 +72,14 @@ export class Pool {
     question.left -= 1;
     question.onPart(value, i);
     if (question.left === 0) question.onEnd();
+  }
+
+  /** End all workers. */
+  close() {
+    this.isClosed = true;
+    this.workers.forEach((worker) => worker.terminate());
+    this.queue = [];
+    this.running.clear();
   }
 
   /** Whether nothing is being computed. */

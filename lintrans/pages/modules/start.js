@@ -9,7 +9,14 @@ export function start(render) {
   const el = document.getElementById("page");
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const worker = document.getElementById("page-worker");
-  el.page = render({ model: new LinkModel(data, worker ? worker.textContent : ""), el });
+  render({ model: new LinkModel(data, worker ? worker.textContent : ""), el });
+}
+
+/** Make an element that of a page, in a file or in a notebook; notebooks then leave its keys alone. */
+export function adopt(el, name, page) {
+  el.classList.add("lintrans", name);
+  el.setAttribute("data-lm-suppress-shortcuts", "true");
+  el.page = page;
 }
 
 /** Data of a page, with its arrays as typed arrays: the same for a file and for a widget in a notebook. */

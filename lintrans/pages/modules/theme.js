@@ -6,7 +6,9 @@ export class Theme {
     this.el = el;
     this.listeners = [];
     this.known = new Map();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.refresh());
+    this.system = matchMedia("(prefers-color-scheme: dark)");
+    this.follow = () => this.refresh();
+    this.system.addEventListener("change", this.follow);
   }
 
   /** Colour by name. */
@@ -42,6 +44,10 @@ export class Theme {
 
   on(listener) {
     this.listeners.push(listener);
+  }
+
+  close() {
+    this.system.removeEventListener("change", this.follow);
   }
 }
 
