@@ -53,7 +53,7 @@ class Explorer:
     def export(self, name, item):
         """Download an item of the menu of a panel; returns the path."""
         section = self.tab.locator(f".panel.{name}")
-        section.locator("summary").click()
+        section.locator("summary[title^=Export]").click()
         with self.tab.expect_download() as found:
             section.get_by_role("button", name=item).click()
         return found.value.path()

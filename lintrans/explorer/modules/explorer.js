@@ -12,8 +12,8 @@ import { Controls } from "./panels/controls.js";
 import { Density } from "./panels/density.js";
 import { Diagram } from "./panels/diagram.js";
 import { Exponents } from "./panels/exponents.js";
+import { LandmarkTable } from "./panels/landmark_table.js";
 import { Plane } from "./panels/plane.js";
-import { promptPanel } from "./panels/prompt.js";
 import { Schedule } from "./panels/schedule.js";
 import { lossView, pairView, predictionView, sharpnessView, StepPanel } from "./panels/steps.js";
 import { Tour } from "./panels/tour.js";
@@ -57,7 +57,7 @@ export function render({ model, el }) {
       schedule.el,
       variants.el,
     ),
-    promptPanel(session) || "",
+    parts.landmarks.el,
     session.toast,
   );
   session.theme.choose(session.state.theme);
@@ -101,6 +101,7 @@ function partsOf(session) {
     density: new Density(session),
     schedule: new Schedule(session),
     variants: new Variants(session),
+    landmarks: new LandmarkTable(session),
   };
   Object.values(parts)
     .flat()

@@ -1,6 +1,6 @@
 // A panel: a titled picture that draws itself when it has to, says what it shows, and can be taken away.
 
-import { button, menu } from "./controls.js";
+import { button, foldout, menu } from "./controls.js";
 import { h, say, uniqueId } from "./dom.js";
 import { copyText, saveFile, toCsv, toPng, toSvg } from "./export.js";
 import { icon } from "./icons.js";
@@ -18,6 +18,7 @@ import { CanvasPen } from "./pens.js";
  *   command          the command line that computes the same, or null
  *   role, keys       for a panel that can be worked: "slider" or "application", and onKey(event) -> handled
  *   tools            more buttons, beside the menu
+ *   help             what to look at, in a sentence or two
  */
 export class Panel {
   constructor(spec, page) {
@@ -47,6 +48,7 @@ export class Panel {
           "div",
           { class: "tools" },
           this.tools.map((tool) => tool.el),
+          spec.help ? foldout("?", `About: ${spec.title}`, h("p", { class: "help" }, spec.help)) : null,
           this.menu(),
         ),
       ),

@@ -8,7 +8,7 @@ import { isPlain, variantOf } from "../run.js";
 
 const STRIDES = [16, 8, 4, 2, 1];
 const STEPS = 2000; // as the command `lintrans basin` has them
-const STARTS_PER_TASK = 12_000;
+const STARTS_PER_TASK = 4_000;
 const MAX_SIDE = 1024; // cells along an axis
 const DIVERGENT = REGIMES.indexOf("divergent");
 const CONVERGED = [REGIMES.indexOf("monotone"), REGIMES.indexOf("catapult")];

@@ -9,7 +9,7 @@ import { population } from "../population.js";
 import { toModes } from "../states.js";
 
 const RUNS = 200;
-const PART = 50; // runs of a task
+const DRAWS = 2_000_000; // of a task
 const FIELDS = ["mu", "u", "v", "steps", "batch", "spread", "noise", "seed", "schedule"];
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 36 };
 const LINES = 60; // runs drawn in the panel of the loss
@@ -45,85 +45,69 @@ export class Noisy {
     }
     const { mu, steps } = state;
     const [a, b] = toModes(mu, state.u, state.v);
-    const args = {
-      population: this.prompts(),
-      batchSize: state.batch,
-      sampling: "with-replacement",
-      seed: state.seed,
-      n: PART,
-      mu,
-      a,
-      b,
-      nSteps: steps,
-      schedule: state.schedule && Float64Array.from(state.schedule),
-      keepPaths: true,
-      keepBatches: true,
-    };
-    const tasks = Array.from({ length: RUNS / PART }, (_, i) => ({
-      kind: "walk",
-      args: { ...args, first: i * PART },
-    }));
+    const schedule = state.schedule && Float64Array.from(state.schedule);
+    const common = { population: this.prompts(), batchSize: state.batch, seed: state.seed, schedule };
+    const args = { ...common, sampling: "with-replacement", mu, a, b, nSteps: steps, keepPaths: true };
+    const n = Math.max(1, Math.min(RUNS, Math.floor(DRAWS / (state.batch * steps))));
+    const firsts = Array.from({ length: Math.ceil(RUNS / n) }, (_, i) => i * n);
+    const tasks = firsts.map((first) => {
+      const part = { first, n: Math.min(n, RUNS - first), keepBatches: first === 0 };
+      return { kind: "walk", rank: 4, args: { ...args, ...part } };
+    });
     const parts = [];
-    pool.ask(
-      "batches",
-      tasks,
-      (part, i) => {
-        parts[i] = part;
-      },
-      () => {
-        this.found = { mu, steps, parts };
-        this.onChange();
-      },
-    );
+    const onPart = (part, i) => {
+      parts[i] = part;
+    };
+    pool.ask("batches", tasks, onPart, () => {
+      this.found = joined(parts, mu, steps);
+      this.onChange();
+    });
   }
 
   /** Losses of some of the runs, as faint lines. */
   losses() {
     if (this.found === null) return [];
-    const { mu, steps, parts } = this.found;
-    return Array.from({ length: LINES }, (_, i) => {
-      const part = parts[Math.floor(i / PART)];
-      const first = (i % PART) * (steps + 1);
-      const values = new Float64Array(steps + 1);
-      for (let k = 0; k <= steps; k += 1) {
-        const [a, b] = [part.paths.a[first + k], part.paths.b[first + k]];
-        const error = (a * a - (b * b + mu)) / mu;
-        values[k] = (error * error) / 2;
-      }
+    const { mu, runs } = this.found;
+    return runs.slice(0, LINES).map(({ a, b }) => {
+      const values = a.map((_, k) => {
+        const error = (a[k] * a[k] - (b[k] * b[k] + mu)) / mu;
+        return (error * error) / 2;
+      });
       return { values, color: "pink", width: 0.8, alpha: 0.35, faint: true };
     });
   }
 
   /** States (u, v) of all runs at a step, and the ellipse of the batch that the first run takes next. */
   at(step) {
-    const { mu, steps, parts } = this.found;
+    const { mu, steps, runs } = this.found;
     const k = Math.min(step, steps);
-    const us = new Float64Array(RUNS);
-    const vs = new Float64Array(RUNS);
     const root = Math.sqrt(mu);
-    for (let i = 0; i < RUNS; i += 1) {
-      const { a, b } = parts[Math.floor(i / PART)].paths;
-      const place = (i % PART) * (steps + 1) + k;
-      us[i] = (a[place] + b[place]) / root;
-      vs[i] = (a[place] - b[place]) / root;
-    }
+    const us = runs.map(({ a, b }) => (a[k] + b[k]) / root);
+    const vs = runs.map(({ a, b }) => (a[k] - b[k]) / root);
     return { us, vs, conic: this.conic(k) };
   }
 
   conic(step) {
-    const { mu, parts } = this.found;
-    const { curvature, target } = parts[0].batches;
+    const { mu, batches } = this.found;
+    const { curvature, target } = batches;
     if (step >= curvature.length) return null;
     const axes = batchEllipse(mu, curvature[step], target[step]);
     if (axes === null) return null;
     const [along, across] = axes.map((x) => mu / (4 * x * x));
     return { p: along + across, q: along - across };
   }
+}
 
-  /** First steps of an event, "left" or "diverged", of all runs. */
-  events(name) {
-    return Int32Array.from(this.found.parts.flatMap((part) => Array.from(part[name])));
-  }
+/** What the tasks found, run by run: modes {a, b} of every step, first steps of both events, the first batches. */
+function joined(parts, mu, steps) {
+  const runs = parts.flatMap(({ left, paths }) =>
+    Array.from(left, (_, i) => {
+      const place = [i * (steps + 1), (i + 1) * (steps + 1)];
+      return { a: paths.a.subarray(...place), b: paths.b.subarray(...place) };
+    }),
+  );
+  const all = (name) => Int32Array.from(parts.flatMap((part) => Array.from(part[name])));
+  return { mu, steps, runs, left: all("left"), diverged: all("diverged"), batches: parts[0].batches };
 }
 
 /** The share of runs that have neither left the full-batch ellipse, or diverged, over steps. */
@@ -139,6 +123,9 @@ export class Survival {
         name: "survival",
         tools: [this.start],
         title: "Mini-batches: runs still inside",
+        help:
+          "200 runs from this start, each with batches of its own, drawn from 200 prompts on one mode. Full-batch " +
+          "training never leaves the ellipse; batches can push it out. The plane shows all 200.",
         draw: (pen, width, height) => this.draw(pen, width, height),
         drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
         describe: () => this.describe(),
@@ -166,7 +153,7 @@ export class Survival {
       Object.fromEntries(
         ["left", "diverged"].map((name) => [
           name,
-          survival({ steps: this.noisy.events(name), nSteps: this.noisy.found.steps }),
+          survival({ steps: this.noisy.found[name], nSteps: this.noisy.found.steps }),
         ]),
       );
     this.panel.describe();

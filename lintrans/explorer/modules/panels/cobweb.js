@@ -17,6 +17,9 @@ export class Cobweb {
       {
         name: "cobweb",
         title: "Cobweb",
+        help:
+          "From a value of the mode a = √μ (u + v) / 2 go up to the curve, which is the next value, then across to the " +
+          "diagonal, and again. It is exact for balanced runs, u = v.",
         draw: (pen, width, height) => this.draw(pen, width, height),
         drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
         describe: () => this.describe(),

@@ -36,6 +36,9 @@ export class Diagram {
       title: "Orbit diagram",
       role: "slider",
       tools,
+      help:
+        "For every step size μ, the predictions that training takes in the long run. One line: it converges. Two " +
+        "lines: it jumps between two values. A band: chaos. Nothing: it diverges. Drag to move μ.",
       keys: (event) => this.key(event),
       draw: (pen, width, height) => this.draw(pen, width, height),
       drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),

@@ -23,6 +23,9 @@ export class Exponents {
       {
         name: "exponents",
         title: "Lyapunov exponents",
+        help:
+          "How fast a small difference between two runs grows, per step. Above 0 training is chaotic. Transverse is " +
+          "the growth of the imbalance u − v: below 0, runs become balanced.",
         draw: (pen, width, height) => this.draw(pen, width, height),
         describe: () => this.describe(),
         table: () => this.table(),

@@ -44,6 +44,9 @@ export class Plane {
         name: "plane",
         below: this.legend,
         title: "Plane of starts",
+        help:
+          "Every point is a start (u, v) of training; its colour says how training from there ends at this μ. Click or " +
+          "drag to choose the start. Inside the dashed ellipse no run diverges.",
         role: "application",
         tools: [this.choice, ...tools],
         keys: (event) => this.key(event),

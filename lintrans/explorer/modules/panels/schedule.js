@@ -36,6 +36,9 @@ export class Schedule {
       {
         name: "schedule",
         title: "Schedule of step sizes",
+        help:
+          "Draw a factor on μ for every step: a warm-up, a decay, anything. While it stays at most 1, a run that " +
+          "starts inside the ellipse never leaves it.",
         role: "application",
         tools: [this.preset],
         keys: (event) => this.key(event),

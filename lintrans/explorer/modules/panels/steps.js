@@ -13,7 +13,7 @@ const FAR = 6;
 
 /**
  * A panel over steps. `view` is
- *   name, title, label     words; `log` for a logarithmic axis
+ *   name, title, label     words; `log` for a logarithmic axis; `help`: what to look at
  *   lines(session)         [{values, color, dash, width, text}]; values begin at step 0
  *   levels(session)        horizontal lines [{value, color, dash, text}]
  *   describe(session)      what is seen, in words
@@ -26,6 +26,7 @@ export class StepPanel {
       {
         name: view.name,
         title: view.title,
+        help: view.help,
         draw: (pen, width, height) => this.draw(pen, width, height),
         drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
         describe: () => view.describe(session),
@@ -153,6 +154,7 @@ export function lossView(trained, noisy) {
   return {
     name: "loss",
     title: "Loss",
+    help: "The squared error at every step, halved, in units of y_q². A straight line down: it converges at a steady rate.",
     label: "loss / y_q²",
     log: true,
     fields: ["batch", "spread", "noise", "seed"],
@@ -173,6 +175,7 @@ export function predictionView(trained) {
   return {
     name: "prediction",
     title: "Prediction",
+    help: "What the layer predicts at every step, where 1 is the label. Above 1 it overshoots.",
     label: "prediction / y_q",
     lines: (session) => [
       { values: session.run.prediction, color: "blue", column: "prediction" },
@@ -190,6 +193,7 @@ export function sharpnessView() {
   return {
     name: "sharpness",
     title: "Sharpness",
+    help: "The curvature of the loss at every step. A minimum is stable only below the dashed line: training ends there, or not at all.",
     label: "sharpness",
     lines: (session) => [{ values: sharpnesses(session), color: "blue", column: "sharpness" }],
     levels: (session) => [
@@ -225,6 +229,7 @@ export function pairView() {
   return {
     name: "pair",
     title: "Two runs, 10⁻⁹ apart",
+    help: "How far apart two runs are that began a billionth apart. In chaos the distance grows like an exponential until it is as large as it can be.",
     label: "distance in uv",
     log: true,
     lines: (session) => [
