@@ -25,8 +25,7 @@ PRELUDE = f"""
   const page = {SESSION};
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const until = async (test) => {{ while (!test()) await frame(); await frame(); }};
-  const part = (test) => page.parts.find(test);
-  const diagram = part((x) => x.boxing !== undefined).image, basin = part((x) => x.basin).basin;
+  const diagram = page.part("diagram").image, basin = page.part("plane").basin;
   const idle = () => until(() => page.pool.isIdle());
 """
 CURSOR = """
@@ -48,7 +47,7 @@ DIAGRAM = """
     const began = performance.now();
     const window = [0.61 + 0.05 * i, 2.08 - 0.001 * i];
     page.set({ window });
-    await until(() => diagram.shown.window === window);
+    await until(() => diagram.found.place.x === window);
     times.push(performance.now() - began);
   }
   await idle();
@@ -73,11 +72,16 @@ BASIN = """
 ANIMATION = """
   page.set({ mu: 1.5, u: 0.4, v: 0.4, decay: 0, steps: 5000, speed: 240, t: 0 });
   await idle();
-  const controls = part((x) => x.frames !== undefined || x.toggle !== undefined);
-  controls.begin();
-  await new Promise((done) => setTimeout(done, 4000));
-  controls.pause();
-  return controls.frames.slice(10);
+  const times = [];
+  let last = performance.now();
+  page.clock.play();
+  while (times.length < 240) {
+    const now = await frame();
+    times.push(now - last);
+    last = now;
+  }
+  page.clock.pause();
+  return times.slice(10);
 """
 BASINS = {
     "basin at mu = 0.9, sharpness": {"mu": 0.9},

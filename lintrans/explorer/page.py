@@ -19,9 +19,8 @@ from lintrans.pages import Page
 from lintrans.prompts.prompt import Prompt
 from lintrans.sweeps.results import versions
 from lintrans.two_factor.balanced_slice import landmarks
-from lintrans.two_factor.normal_form import critical_mu
 from lintrans.two_factor.palette import COLORS
-from lintrans.two_factor.reduction import Mode, NormalForm, critical_step_sizes, reduce
+from lintrans.two_factor.reduction import Mode, NormalForm, reduce
 
 FOLDER = Path(__file__).parent
 TITLE = "Explorer of large-step training"
@@ -30,7 +29,11 @@ START = (0.4, 0.4)
 VALUE, SCALE = 0.1, 0.1  # of the initial weights, as on the command line
 SEED = 0  # of these, and of the population that mini-batches are drawn from
 N_PROMPTS = 200
-MAX_PROMPT_NUMBERS = 90_000  # 0.96 MB of the 1.5 that a page may have
+MU_LIMITS = (1e-6, 4.0)  # of the controls, as in fields.js
+START_LIMITS = (-100.0, 100.0)  # of u and of v
+IN_RANGE = "pass a value in range"
+SMALLER = "pass start (--start), or smaller weights (--value, --scale)"
+MAX_PROMPT_NUMBERS = 90_000  # n (d + 1) + d^2: 0.96 MB of the 1.5 that a page may have
 
 
 def explorer_page(
@@ -51,11 +54,13 @@ def explorer_page(
     prompt
         The prompt; its learning rates, its weights and full gradient descent are then on the page too.
     step_size, mu
-        Learning rate, or effective step size, at which the page begins; mu = 1.5 if neither is given.
+        Learning rate, or effective step size, at which the page begins: mu from 1e-6 to 4, and 1.5 if neither
+        is given.
     value, key_query
         Initial weights w and W of the prompt; those of `lintrans.initial_weights` if they are not given.
     start
-        Start (u, v) at which the page begins; the initial weights, or (0.4, 0.4) without a prompt.
+        Start (u, v) at which the page begins, both from -100 to 100; that of the initial weights, or
+        (0.4, 0.4) without a prompt.
     target
         What the labels are called.
     options
@@ -67,28 +72,27 @@ def explorer_page(
         Its ``data`` are
 
         - ``version``: of this package;
-        - ``landmarks``: a list of ``name``, ``mu``, ``exact``, ``meaning``, ascending;
+        - ``landmarks``: a list of ``name``, ``mu``, ``meaning``, ascending;
         - ``palette``: colour by the label of a regime;
         - ``normals``: (2, 200) array, from which `Population.sampled` makes 200 prompts with seed 0;
         - ``start``: ``mu``, ``u``, ``v`` at which the page begins;
 
         and about a prompt
 
-        - ``prompt``: ``contextInputs`` (n, d), ``contextLabels`` (n,), ``query`` (d,), ``queryLabel``,
-          ``features``, ``target``, ``dataName``, ``n``, ``d`` and ``tooLarge``: None, or a sentence that says
-          why the page has neither the context nor the weights, which are None then;
-        - ``weights``: ``value`` w, ``keyQuery`` W (d, d), and ``u``, ``v`` to which they project;
-        - ``mode``: ``contextDirection``, ``queryDirection`` (d,), ``weightUnit``, ``labelSign``,
-          ``unitStepSize``, and ``frozen`` (d, d), the part of W that training does not change;
-        - ``stepSize``, ``criticalStepSizes`` by landmark, and ``boundedStepSize``, up to which training from
-          the initial weights stays bounded;
+        - ``prompt``: ``target``, ``dataName``, ``n``, ``d``; its rows ``contextInputs`` (n, d),
+          ``contextLabels`` (n,), ``query`` (d,), ``queryLabel``; and ``tooLarge``: None, or a sentence that
+          says why the page has neither rows nor weights, which are None then;
+        - ``mode``: ``unitStepSize``, the learning rate of mu = 1, and for the weights at any u and v
+          ``contextDirection``, ``queryDirection`` (d,), ``weightUnit``, ``labelSign`` and ``frozen`` (d, d),
+          the part of W that training does not change;
+        - ``stepSize`` at which the page begins;
         - ``options``: as passed.
 
     Raises
     ------
     InputError
-        If both step sizes are given, one is not positive, or the prompt cannot be reduced; without a prompt,
-        if something is given that needs one.
+        If both step sizes are given, one is not positive, mu or the start is beyond what the page can show,
+        or the prompt cannot be reduced; without a prompt, if something is given that needs one.
 
     Examples
     --------
@@ -99,20 +103,20 @@ def explorer_page(
         raise InputError(f"step_size and mu must not both be given, got {step_size} and {mu}; leave one out")
     if prompt is None:
         _require_no_prompt(step_size=step_size, value=value, key_query=key_query)
-        return _page((_mu(mu), *_checked(START if start is None else start)), {})
+        return _page((_mu(mu), *_start(START if start is None else start)), {})
     eta = _mu(mu) * Mode.of(prompt).unit_step_size if step_size is None else step_size
     weights = _weights(prompt.d, value, key_query)
     nf = reduce(prompt, step_size=eta, value=weights.value, key_query=weights.key_query)
-    begin = (_mu(mu) if step_size is None else nf.mu, *((nf.u, nf.v) if start is None else _checked(start)))
-    return _page(begin, {**_about(prompt, weights, nf, target), "options": dict(options or {})})
+    begin = _mu(mu) if step_size is None else _mu_of(nf)
+    place = _start((nf.u, nf.v), SMALLER) if start is None else _start(start)
+    return _page((begin, *place), {**_about(prompt, nf, target), "options": dict(options or {})})
 
 
 def _page(begin: tuple[float, float, float], about: dict[str, Any]) -> Page:
     data = {
         "version": versions(())["lintrans"],
         "landmarks": [
-            {name: getattr(mark, name) for name in ("name", "mu", "exact", "meaning")}
-            for mark in landmarks().values()
+            {name: getattr(mark, name) for name in ("name", "mu", "meaning")} for mark in landmarks().values()
         ],
         "palette": {regime.label: color for regime, color in COLORS.items()},
         "normals": np.random.default_rng(SEED).standard_normal((2, N_PROMPTS)),
@@ -120,7 +124,8 @@ def _page(begin: tuple[float, float, float], about: dict[str, Any]) -> Page:
         **about,
     }
     modules = FOLDER / "modules"
-    return Page(TITLE, modules / "explorer.js", (FOLDER / "explorer.css",), modules / "worker.js", data=data)
+    files = modules / "explorer.js", (FOLDER / "explorer.css",), modules / "kernels/worker.js"
+    return Page(TITLE, *files, data=data)
 
 
 def _weights(d: int, value: float | None, key_query: ArrayLike | None) -> TwoFactorWeights:
@@ -132,57 +137,41 @@ def _weights(d: int, value: float | None, key_query: ArrayLike | None) -> TwoFac
     )
 
 
-def _about(prompt: Prompt, weights: TwoFactorWeights, nf: NormalForm, target: str) -> dict[str, Any]:
+def _about(prompt: Prompt, nf: NormalForm, target: str) -> dict[str, Any]:
     """What the page knows of a prompt and its weights."""
     mode, too_large = nf.mode, _too_large(prompt)
+    rows = {
+        "contextInputs": prompt.context,
+        "contextLabels": prompt.labels,
+        "query": prompt.query,
+        "queryLabel": prompt.query_label,
+    }
+    weights = {
+        "contextDirection": mode.context_direction,
+        "queryDirection": mode.query_direction,
+        "weightUnit": mode.weight_unit,
+        "labelSign": mode.label_sign,
+        "frozen": nf.frozen,
+    }
+    if too_large:
+        rows, weights = (dict.fromkeys(whole) for whole in (rows, weights))
+    named = {"target": target, "dataName": prompt.source, "n": prompt.n, "d": prompt.d}
     return {
-        "prompt": {
-            "contextInputs": None if too_large else prompt.context,
-            "contextLabels": None if too_large else prompt.labels,
-            "query": prompt.query,
-            "queryLabel": prompt.query_label,
-            "features": _feature_names(prompt),
-            "target": target,
-            "dataName": prompt.source,
-            "n": prompt.n,
-            "d": prompt.d,
-            "tooLarge": too_large,
-        },
-        "weights": {
-            "value": weights.value,
-            "keyQuery": None if too_large else weights.key_query,
-            "u": nf.u,
-            "v": nf.v,
-        },
-        "mode": {
-            "contextDirection": mode.context_direction,
-            "queryDirection": mode.query_direction,
-            "weightUnit": mode.weight_unit,
-            "labelSign": mode.label_sign,
-            "unitStepSize": mode.unit_step_size,
-            "frozen": None if too_large else nf.frozen,
-        },
+        "prompt": {**rows, **named, "tooLarge": too_large},
+        "mode": {"unitStepSize": mode.unit_step_size, **weights},
         "stepSize": nf.step_size,
-        "criticalStepSizes": critical_step_sizes(prompt),
-        "boundedStepSize": float(critical_mu(nf.u, nf.v)) * mode.unit_step_size,
     }
 
 
 def _too_large(prompt: Prompt) -> str | None:
     """Say why a page has no room for a prompt; None if it has."""
-    numbers = prompt.n * (prompt.d + 1) + 2 * prompt.d**2
+    numbers = prompt.n * (prompt.d + 1) + prompt.d**2
     if numbers <= MAX_PROMPT_NUMBERS:
         return None
     return (
-        f"The page leaves out the context and the weights: they are {numbers} numbers, and it has room for "
+        f"The page leaves out the rows and the weights: they are {numbers} numbers, and it has room for "
         f"{MAX_PROMPT_NUMBERS}. Learning rates, orbits and verdicts are those of the prompt."
     )
-
-
-def _feature_names(prompt: Prompt) -> list[str]:
-    if prompt.preprocessing is None:
-        return [f"x{j}" for j in range(prompt.d)]
-    return list(prompt.preprocessing.feature_names)
 
 
 def _require_no_prompt(**given: Any) -> None:
@@ -192,9 +181,23 @@ def _require_no_prompt(**given: Any) -> None:
 
 
 def _mu(given: float | None) -> float:
-    return positive("mu", MU if given is None else given)
+    return _between("mu", positive("mu", MU if given is None else given), MU_LIMITS, IN_RANGE)
 
 
-def _checked(start: tuple[float, float]) -> tuple[float, float]:
-    u, v = start
-    return finite("start u", u), finite("start v", v)
+def _mu_of(nf: NormalForm) -> float:
+    """Check the mu of a learning rate."""
+    low, high = (mu * nf.mode.unit_step_size for mu in MU_LIMITS)
+    return _between("the mu of step_size", nf.mu, MU_LIMITS, f"pass a step_size from {low:.3g} to {high:.3g}")
+
+
+def _start(given: tuple[float, float], remedy: str = IN_RANGE) -> tuple[float, float]:
+    u, v = (finite(f"start {name}", x) for name, x in zip("uv", given, strict=True))
+    return _between("start u", u, START_LIMITS, remedy), _between("start v", v, START_LIMITS, remedy)
+
+
+def _between(name: str, value: float, limits: tuple[float, float], remedy: str) -> float:
+    """Refuse what the controls of the page cannot show."""
+    low, high = limits
+    if not low <= value <= high:
+        raise InputError(f"{name} must lie between {low:g} and {high:g} on a page, got {value:g}; {remedy}")
+    return value

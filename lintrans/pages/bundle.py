@@ -1,12 +1,13 @@
 """Join ES modules into one script, so that a page is one file and needs no build tool.
 
-Every module becomes a function scope, ``const m3 = (() => { ...; return {names}; })();``, after those that it
-imports. What is understood is a part of the language, and anything else is refused:
+Every module becomes a function scope, ``const __module3 = (() => { ...; return {names}; })();``, after those
+that it imports. What is understood is a part of the language, and anything else is refused:
 
     import {a, b as c} from "./file.js";       at the top of the file, by a relative path
     export function f / class C / const x      one name each
 
-Refused as well is what could run text of a user as code, and what would end a script element early.
+Refused as well is what could run text of a user as code, what would end a script element early, and the names
+of the scopes themselves.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(
     r"^(?P<word>export\s+)(?:(?:async\s+)?function\s*\*?|class|const)\s+(?P<name>[\w$]+)", re.MULTILINE
 )
+_SCOPE = "__module"
+_SCOPES = re.compile(rf"{_SCOPE}\d+")
 _ENDS_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
 
 _STATIC = 'write import {name} from "./file.js"; at the top'
@@ -140,11 +143,11 @@ class _Module:
         changes = [(match.start("word"), match.end("word"), "") for match in self.exports]
         for taken in self.imports:
             names = ", ".join(a if a == b else f"{a}: {b}" for a, b in taken.names)
-            changes.append((taken.start, taken.end, f"const {{{names}}} = m{number[taken.target]};"))
+            changes.append((taken.start, taken.end, f"const {{{names}}} = {_SCOPE}{number[taken.target]};"))
         body = self.source
         for start, end, text in sorted(changes, reverse=True):
             body = body[:start] + text + body[end:]
-        head = f"const m{number[self.path]} = (() => {{ // {self.path.name}"
+        head = f"const {_SCOPE}{number[self.path]} = (() => {{ // {self.path.name}"
         return f"{head}\n{body.rstrip()}\nreturn {{{', '.join(self.names)}}};\n}})();"
 
 
@@ -175,7 +178,7 @@ class _Modules:
         found = self.add(path)
         if name not in found.names:
             raise InputError(f"{found.path} must export {name}, got {found.names}; export function {name}")
-        return f"const {{{name}}} = m{self._numbers()[found.path]};"
+        return f"const {{{name}}} = {_SCOPE}{self._numbers()[found.path]};"
 
     def scopes(self) -> list[str]:
         """Return all modules as function scopes."""
@@ -244,6 +247,8 @@ def _awaits(code: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _texts(source: str) -> Iterator[tuple[int, str, str]]:
-    """Places that would end the script element around them, or open a comment in it."""
+    """Places that would end the script element around them, open a comment in it, or name a scope."""
+    for match in _SCOPES.finditer(source):
+        yield match.start(), f"{match[0]} is the name of a joined module", "choose another name"
     for match in _ENDS_SCRIPT.finditer(source):
         yield match.start(), f"a script must not contain {match[0]}", "write the text in two pieces"

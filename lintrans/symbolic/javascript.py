@@ -3,7 +3,7 @@
 Each function here is arithmetic in one fixed order, that of the compiled loops, so that a browser finds the
 same numbers to the bit. It is printed as it is written, once SymPy has proved that it equals the derivation:
 
-    python -m lintrans.symbolic.javascript lintrans/explorer/modules/map.js
+    python -m lintrans.symbolic.javascript lintrans/explorer/modules/kernels/map.js
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 import sympy as sp
 
-from lintrans.symbolic import ellipse, minibatch, modes, schedules, symbols, transverse, variants
+from lintrans.symbolic import ellipse, minibatch, modes, symbols, variants
 from lintrans.symbolic import slice as balanced
 from lintrans.symbolic.claims import vanishes
 from lintrans.symbolic.symbols import a, b, mu, u, v
-from lintrans.symbolic.written import ArcSinh, Letter, Root, camel_case, javascript
+from lintrans.symbolic.written import Letter, Root, camel_case, javascript
 
 HEADER = """\
-// Written by `python -m lintrans.symbolic.javascript lintrans/explorer/modules/map.js`. Do not edit.
+// Written by `python -m lintrans.symbolic.javascript lintrans/explorer/modules/kernels/map.js`. Do not edit.
 // Each expression is proved equal to the derivation in lintrans.symbolic when it is written.
 """
 HALF = sp.Rational(1, 2)
@@ -154,19 +154,12 @@ def determinant(slope: Any, double: Any, r: Any) -> Any:
 
 
 _SIGMA = minibatch.batch_residual(RESIDUAL, mu, _curvature, _mismatch)
-_BATCH_STEP = sp.Matrix(schedules.step_batch(a, b, _SIGMA))
 
 
 @computes(_SIGMA, r=RESIDUAL, push=mu * _mismatch)
 def batch_residual(r: Any, curvature: Any, push: Any) -> Any:
     """Residual sigma by which a batch moves, push = mu (a_B - c_B). Claim minibatch.residual."""
     return curvature * r + push
-
-
-@computes(_BATCH_STEP.jacobian([a, b]).det(), product=a**2 - b**2, double=2 * b, sigma=_SIGMA)
-def batch_determinant(product: Any, double: Any, curvature: Any, sigma: Any) -> Any:
-    """Determinant of the Jacobian of a step by a batch, from a^2 - b^2 and 2 b."""
-    return (1 - sigma * sigma) - (2 * curvature) * ((1 + sigma) * product + (double * double) / 2)
 
 
 @computes(modes.to_modes(u, v, mu)[0])
@@ -224,63 +217,10 @@ def critical_mu(u: Any, v: Any) -> Any:
     return 8 / (size + Root((size - 4) * (size - 4) + 8 * ((u - v) * (u - v))))
 
 
-@computes(modes.minimum_multiplier(a, b))
-def minimum_multiplier(a: Any, b: Any) -> Any:
-    """Multiplier of a minimum across the curve of minima. Claim modes.multipliers."""
-    return 1 - 2 * (a * a + b * b)
-
-
 @computes(balanced.probe_start(mu))
 def probe_start(mu: Any) -> Any:
     """Balanced start u = v from which the loss rises first. Claim slice.monotone."""
     return Root(1 / mu + HALF)
-
-
-@computes(balanced.two_cycle(mu)[0])
-def two_cycle_low(mu: Any) -> Any:
-    """Lower residual of the balanced 2-cycle, mu >= 1. Claim slice.two_cycle."""
-    return (1 - mu - Root((mu - 1) * (mu + 3))) / 2
-
-
-@computes(balanced.two_cycle(mu)[1])
-def two_cycle_high(mu: Any) -> Any:
-    """Higher residual of the balanced 2-cycle, mu >= 1. Claim slice.two_cycle."""
-    return (1 - mu + Root((mu - 1) * (mu + 3))) / 2
-
-
-@computes(balanced.two_cycle_multiplier(mu))
-def two_cycle_multiplier_along(mu: Any) -> Any:
-    """Multiplier of the balanced 2-cycle along the slice, mu >= 1. Claim transverse.two_cycle."""
-    return 9 - 2 * ((1 + mu) * (1 + mu))
-
-
-@computes(transverse.two_cycle_transverse(mu))
-def two_cycle_multiplier_transverse(mu: Any) -> Any:
-    """Multiplier of the balanced 2-cycle across the slice, mu >= 1. Claim transverse.two_cycle."""
-    return 3 - 2 * mu
-
-
-def _cosh(x: Any) -> Any:
-    """Hyperbolic cosine, by that of half of it: equal of two numbers >= 0 only if they are equal."""
-    return 1 + 2 * sp.sinh(x / 2) ** 2 if x.has(sp.asinh) else sp.cosh(x)
-
-
-@computes(ellipse.transverse_exponent(mu), through=_cosh)
-def transverse_exponent(mu: Any) -> Any:
-    """Exponent per step across the ellipse, 0 <= mu <= 2. Claim ellipse.transverse."""
-    return 2 * ArcSinh(Root(((2 - mu) * (2 + mu)) / (3 + Root(25 - 4 * (mu * mu))) / 2))
-
-
-@computes(ellipse.minima_extent(mu)[0], through=_cosh)
-def minima_stable(mu: Any) -> Any:
-    """Largest |ln(u/v)| of a stable minimum; NaN for mu > 1. Claim ellipse.minima."""
-    return 2 * ArcSinh(Root((1 - mu) / (2 * mu)))
-
-
-@computes(ellipse.minima_extent(mu)[1], through=_cosh)
-def minima_inside(mu: Any) -> Any:
-    """Largest |ln(u/v)| of a minimum inside the ellipse; NaN for mu > 2. Claim ellipse.minima."""
-    return 2 * ArcSinh(Root((2 - mu) / (2 * mu)))
 
 
 @computes(ellipse.density(symbols.r), through=lambda x: 1 / x**2)

@@ -100,14 +100,8 @@ class Root(Operation):
     rule = staticmethod(sp.sqrt)
 
 
-class ArcSinh(Operation):
-    """The inverse of the hyperbolic sine."""
-
-    rule = staticmethod(sp.asinh)
-
-
 _OPERATORS = {Plus: ("+", 1), Minus: ("-", 1), Times: ("*", 2), Over: ("/", 2)}  # sign, how closely it binds
-_CALLS = {Root: "Math.sqrt", ArcSinh: "Math.asinh"}
+_CALLS = {Root: "Math.sqrt"}
 
 
 class _Printer(JavascriptCodePrinter):  # type: ignore[misc]
@@ -162,8 +156,8 @@ def camel_case(name: str) -> str:
 
     Examples
     --------
-    >>> camel_case("two_cycle_low")
-    'twoCycleLow'
+    >>> camel_case("batch_semi_axis_a")
+    'batchSemiAxisA'
     """
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)

@@ -2,9 +2,16 @@
 // Free of what only Node or only a browser has: each function takes the golden arrays.
 
 import {
-  batchDeterminant, batchResidual, changeA, changeB, determinant, nextA, nextB, residual, slope,
-} from "../../lintrans/explorer/modules/map.js";
-import { philox } from "../../lintrans/explorer/modules/philox.js";
+  batchResidual,
+  changeA,
+  changeB,
+  determinant,
+  nextA,
+  nextB,
+  residual,
+  slope,
+} from "../../lintrans/explorer/modules/kernels/map.js";
+import { philox } from "../../lintrans/explorer/modules/kernels/philox.js";
 
 /** Numbers as integers that count in ulps. */
 function ordered(values) {
@@ -44,7 +51,10 @@ export function checkOrbits({ orbitMu, orbitA, orbitB }) {
     a[i] = isFirst ? orbitA[i] : nextA(a[i - 1], r);
     b[i] = isFirst ? orbitB[i] : nextB(b[i - 1], r);
   }
-  return report("orbits", [[a, orbitA], [b, orbitB]]);
+  return report("orbits", [
+    [a, orbitA],
+    [b, orbitB],
+  ]);
 }
 
 /** Slopes and determinants at the states of those orbits. */
@@ -57,7 +67,10 @@ export function checkFactors({ orbitMu, orbitA, orbitB, slopes, determinants }) 
     first[i] = slope(mu, r);
     second[i] = determinant(first[i], orbitB[i] + orbitB[i], r);
   }
-  return report("factors", [[first, slopes], [second, determinants]]);
+  return report("factors", [
+    [first, slopes],
+    [second, determinants],
+  ]);
 }
 
 /** Orbits with weight decay, momentum and a schedule. */
@@ -77,12 +90,15 @@ export function checkVaried({ variedMu, variedDecay, variedMomentum, variedA, va
       q += y;
     }
   }
-  return report("variants", [[a, variedA], [b, variedB]]);
+  return report("variants", [
+    [a, variedA],
+    [b, variedB],
+  ]);
 }
 
-/** Trajectories through given batches, with their determinants. */
-export function checkBatches({ batchMu, curvature, mismatch, batchA, batchB, batchR, batchDeterminants }) {
-  const [a, b, residuals, factors] = like(batchA, batchB, batchR, batchDeterminants);
+/** Trajectories through given batches. */
+export function checkBatches({ batchMu, curvature, mismatch, batchA, batchB, batchR }) {
+  const [a, b, residuals] = like(batchA, batchB, batchR);
   const n = curvature.length;
   for (let k = 0; k < batchMu.length; k++) {
     const mu = batchMu[k];
@@ -91,13 +107,15 @@ export function checkBatches({ batchMu, curvature, mismatch, batchA, batchB, bat
       const [at, r] = [k * n + i, residual(mu, p, q)];
       const sigma = batchResidual(r, curvature[i], mu * mismatch[i]);
       [a[at], b[at], residuals[at]] = [p, q, r];
-      factors[at] = batchDeterminant(r + mu, q + q, curvature[i], sigma);
       p = nextA(p, sigma);
       q = nextB(q, sigma);
     }
   }
-  const pairs = [[a, batchA], [b, batchB], [residuals, batchR], [factors, batchDeterminants]];
-  return report("batches", pairs);
+  return report("batches", [
+    [a, batchA],
+    [b, batchB],
+    [residuals, batchR],
+  ]);
 }
 
 /** All checks: a list of {name, n: numbers compared, maxUlp: 0 if equal to the bit}. */

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 SESSION = "document.getElementById('page').page"
 PICTURE = "(canvases) => [...document.querySelectorAll(canvases)].map((x) => x.toDataURL()).join()"
 IDLE = f"() => {SESSION} && {SESSION}.pool.isIdle()"
@@ -46,7 +44,7 @@ class Explorer:
         """Place on the screen, in pixels, of numbers in a panel."""
         self.canvas(name).scroll_into_view_if_needed()
         box = self.canvas(name).bounding_box()
-        find = f"page.parts.find((part) => part.panel && part.panel.spec.name === {name!r}).frame()"
+        find = f"page.part({name!r}).frame()"
         px, py = self.ask(f"(({{ x, y }}) => [x.pixel({x!r}), y.pixel({y!r})])({find})")
         return box["x"] + px, box["y"] + py
 
@@ -60,9 +58,11 @@ class Explorer:
 
     def link(self):
         """Address of the present state, once the page has written it."""
-        time.sleep(0.3)
+        self.tab.wait_for_function(f"() => {SESSION}.store.timer === null")
         return self.tab.evaluate("location.href")
 
     def picture(self, name):
-        """Pixels of a panel as text, to be compared."""
+        """Pixels of a panel as text, to be compared; it is drawn once it is seen."""
+        self.canvas(name).scroll_into_view_if_needed()
+        self.wait()
         return self.tab.evaluate(PICTURE, f".panel.{name} canvas")

@@ -21,7 +21,7 @@ N_OTHERS, N_OTHER_STATES = 10, 500
 
 step, slope, determinant = (getattr(kernels, name).py_func for name in ("step", "slope", "determinant"))
 varied_step = kernels.varied_step.py_func
-batch_step, batch_determinant = batch_kernels.batch_step.py_func, batch_kernels.determinant.py_func
+batch_step = batch_kernels.batch_step.py_func
 
 
 def orbits():
@@ -60,20 +60,17 @@ def varied_orbits(rng):
 
 
 def batch_orbits(rng):
-    """Trajectories through the same random batches, with the determinants of their steps."""
+    """Trajectories through the same random batches."""
     mus = np.linspace(0.3, 1.8, N_OTHERS)
     curvature, mismatch = rng.normal(1, 0.05, N_OTHER_STATES), rng.normal(0, 0.02, N_OTHER_STATES)
-    rows = np.empty((4, N_OTHERS, N_OTHER_STATES))
+    rows = np.empty((3, N_OTHERS, N_OTHER_STATES))
     for k, mu in enumerate(mus.tolist()):
         a, b = 0.6, 0.1
         for i, (excess, other) in enumerate(zip(curvature.tolist(), mismatch.tolist(), strict=True)):
-            push = mu * other
-            new_a, new_b, r = batch_step(mu, a, b, excess, push)
-            factor = batch_determinant(r + mu, b + b, excess, excess * r + push)
-            rows[:, k, i] = a, b, r, factor
+            new_a, new_b, r = batch_step(mu, a, b, excess, mu * other)
+            rows[:, k, i] = a, b, r
             a, b = new_a, new_b
-    names = "batch_a", "batch_b", "batch_r", "batch_determinants"
-    found = dict(zip(names, rows, strict=True))
+    found = dict(zip(("batch_a", "batch_b", "batch_r"), rows, strict=True))
     return found | {"batch_mu": mus, "curvature": curvature, "mismatch": mismatch}
 
 

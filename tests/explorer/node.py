@@ -43,7 +43,7 @@ def _copied() -> tempfile.TemporaryDirectory:
 
 
 def call_many(calls, folder: Path | None = None):
-    """Results of calls (module, name, args): modules of the explorer by file, others by path."""
+    """Results of calls (module, name, args): the numerics by file, other modules by path."""
     place = Path(_copied().name) if folder is None else folder
     asked = [
         {"module": str(place / _path(module)), "name": name, "args": list(args), "each": each}
@@ -89,4 +89,4 @@ def decode(value):
 
 
 def _path(module: str) -> str:
-    return module if "/" in module else f"lintrans/explorer/modules/{module}"
+    return module if "/" in module else f"lintrans/explorer/modules/kernels/{module}"

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lintrans.minibatch import kernels as batch_kernels
+from lintrans.minibatch import Batches, walks
 from lintrans.minibatch.population import Population
-from lintrans.minibatch.sampling import SAMPLINGS
 from lintrans.two_factor import Variant, normal_form
 from lintrans.two_factor.basins import BasinSweep
 from lintrans.two_factor.orbits import BifurcationSweep
@@ -79,12 +78,12 @@ class Walk(NamedTuple):
         return (float(x) for x in normal_form.to_modes(self.mu, *self.start))
 
     def compute(self):
-        kind = self.batch_size, SAMPLINGS[self.sampling], np.uint64(self.seed), np.uint64(self.first)
+        counts = {"sampling": self.sampling, "n_steps": self.n_steps}
+        batches = Batches(self.batch_size, **counts, schedule=self.schedule)
+        vars(batches)["seed"] = self.seed  # of two words, larger than a user may choose
         states = (np.full(self.n, x) for x in (self.mu, *self.modes))
-        inverses = np.repeat([[1 / (2 + self.mu)], [1 / (2 - self.mu)]], self.n, axis=1)
-        schedule = None if self.schedule is None else np.array(self.schedule)
         prompts = self.population.for_kernels()
-        events, ends = batch_kernels.walk(prompts, *kind, *states, inverses, self.n_steps, schedule)
+        events, ends = walks.walk(prompts, *states, batches=batches, first=self.first)
         return {"left": events[:, 0], "diverged": events[:, 1], "end_a": ends[0], "end_b": ends[1]}
 
 
@@ -109,6 +108,9 @@ CASES = {
     "a subset each": Walk("without-replacement", 5),
     "epochs": Walk("epochs", 7),
     "a schedule": Walk("epochs", 4, 50, (0.2, 0.5, 1.0, 0.8)),
+    "mu = 2, on the slice": Walk("with-replacement", 4, mu=2.0, start=(0.9, 0.9)),
+    "mu = 2, off the slice": Walk("with-replacement", 4, mu=2.0, start=(0.9, 0.8)),
+    "above mu = 2": Walk("with-replacement", 4, mu=2.05, start=(0.9, 0.9)),
 }
 
 

@@ -36,7 +36,7 @@ def test_the_map_is_python_to_the_bit_in_the_browser(open_page):
 def test_a_wrong_sign_is_seen_in_the_browser(open_page, tmp_path):
     folder = copy_modules(tmp_path / "copy")
     (folder / "tests/explorer/golden_page.js").write_text((HERE / "golden_page.js").read_text())
-    path = folder / "lintrans/explorer/modules/map.js"
+    path = folder / "lintrans/explorer/modules/kernels/map.js"
     path.write_text(path.read_text().replace("return a - r * a;", "return a + r * a;"))
     assert open_page(golden_page(folder)).evaluate(SESSION)[0]["maxUlp"] > 10**6
 
@@ -72,7 +72,7 @@ def test_full_gradient_descent_lies_over_the_orbit(explore, prompt, variant, opt
     page.set(**variant)
     decay = variant.get("decay", 0) / lt.two_factor.Mode.of(prompt).unit_step_size
     trained = lt.train(prompt, weights, step_size=9e-5, n_steps=50, weight_decay=decay, **options)
-    in_page = np.array(page.ask("Array.from(page.parts.find((part) => part.line).found.prediction)"))
+    in_page = np.array(page.ask("Array.from(page.part('trained').found.prediction)"))
     # sums of 64 products in another order, then 50 steps near a cycle
     np.testing.assert_allclose(in_page * prompt.query_label, trained.predictions, rtol=1e-9)
     np.testing.assert_allclose(page.ask("Array.from(page.run.prediction)"), in_page, rtol=1e-8)

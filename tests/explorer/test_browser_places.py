@@ -19,12 +19,12 @@ NARROWEST = "() => Math.min(...[...document.querySelectorAll('canvas')].map((can
 HOST = """
   const values = { data: %s, worker: %s, state: { mu: "1.1" } };
   const listeners = [];
+  const tell = (name) => listeners.forEach(([event, f]) => event === `change:${name}` && f());
   window.model = {
     get: (name) => values[name],
-    set: (name, value) => { values[name] = value; },
-    on: (event, listener) => listeners.push(listener),
+    set: (name, value) => { values[name] = value; tell(name); }, // as Backbone does, at once
+    on: (event, listener) => listeners.push([event, listener]),
     save_changes: () => { window.saved = values.state; },
-    push: (state) => { values.state = state; listeners.forEach((listener) => listener()); },
   };
   const url = URL.createObjectURL(new Blob([%s], { type: "text/javascript" }));
   const found = await import(url);
@@ -118,8 +118,9 @@ def test_the_widget_shows_and_follows_its_state(open_page):
     tab.wait_for_function("() => window.session")
     assert tab.evaluate("session.state.mu") == 1.1
     tab.evaluate("() => { session.set({ u: 0.7 }); }")
+    tab.wait_for_function("() => window.saved")
     assert tab.evaluate("saved") == {"mu": "1.1", "u": "0.7"}
-    tab.evaluate("() => model.push({ mu: '0.5' })")
+    tab.evaluate("() => model.set('state', { mu: '0.5' })")
     assert tab.evaluate("session.verdict.label") == "monotone"
     tab.evaluate("() => end()")
     assert tab.evaluate("session.pool.isClosed && session.pool.running.size === 0")

@@ -49,13 +49,9 @@ def test_it_answers_as_reduce_does(explore, answer):
     assert (
         found["mu"] == 1.1 == pytest.approx(reduced["mu"], rel=4e-16)
     )  # there it has become a rate and back
-    assert set(found) == shared | {"mu", "output", "bytes", "too_large"}
+    assert set(found) == shared | {"mu", "output", "bytes", "contains_rows", "too_large"}
     assert found["output"] == str(FILE) and found["bytes"] == FILE.stat().st_size < 1_500_000
-    assert data_of()["criticalStepSizes"] == reduced["critical_step_sizes"]
-    assert (
-        data_of()["boundedStepSize"]
-        == answer("thresholds", *given[:-8], *given[-6:])["start"]["step_size_bounded"]
-    )
+    assert data_of()["mode"]["unitStepSize"] == reduced["unit_step_size"]
 
 
 def test_in_words_the_trained_weights_and_the_verdict_come_first(run):
@@ -68,10 +64,18 @@ def test_in_words_the_trained_weights_and_the_verdict_come_first(run):
         "periodic,"
     }
     size = FILE.stat().st_size / 1000
-    assert lines[3] == (
-        f"wrote explorer.html ({size:.0f} kB), one file that works offline: send it, or put it on any server"
-    )
-    assert len(lines) == 4
+    assert lines[3:] == [
+        f"wrote explorer.html ({size:.0f} kB), one file that works offline",
+        "the page contains the 64 context rows and the query of diabetes.csv: "
+        "send it only where these may go",
+    ]
+
+
+def test_it_is_said_whether_the_page_contains_rows(run, explore):
+    assert explore(*DATA)["contains_rows"] is True
+    assert explore("--force")["contains_rows"] is False
+    lines = run("explore", "--no-open", "--force")[1].splitlines()
+    assert lines[-1] == "send it, or put it on any server: it contains no rows of data"
 
 
 def test_those_lines_are_the_ones_of_reduce(run):
@@ -126,9 +130,9 @@ def test_data_is_named_without_its_folder(explore, given, word):
 
 def test_hostile_names_stay_texts(explore):
     name = "</script><img src=x onerror=alert(1)>"
-    Path("a.csv").write_text(CSV.replace("a,b", f"a,{name}"))
-    explore("a.csv", *ROWS)
-    assert name not in FILE.read_text() and data_of()["prompt"]["features"] == ["a", name]
+    Path("a.csv").write_text(CSV.replace("y", name))
+    explore("a.csv", *ROWS[2:], "--target", name)
+    assert name not in FILE.read_text() and data_of()["prompt"]["target"] == name
 
 
 def test_a_large_prompt_is_said_to_be_left_out(run, explore):
@@ -137,6 +141,7 @@ def test_a_large_prompt_is_said_to_be_left_out(run, explore):
     given = ["large.csv", "--target", "y", "--context", "0:39999", "--query", "39999", "--mu", "1"]
     found = explore(*given)
     assert found["bytes"] < 1_500_000 and "leaves out" in found["too_large"]
+    assert found["contains_rows"] is False
     assert found["too_large"] in run("explore", *given, "--no-open", "--force")[1].splitlines()
 
 

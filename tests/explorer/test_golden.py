@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from make_golden import compute, read
-from node import call_many, copy_modules, needs_node, run_tests
+from node import CHECKOUT, call_many, copy_modules, needs_node, run_tests
+from test_closed_forms import FORMS, OTHERS
 
 from lintrans.pages.values import encode
 
 pytestmark = needs_node
 
 CHECKS = "tests/explorer/checks.js"
+MODULES = CHECKOUT / "lintrans/explorer/modules"
+MAP = MODULES / "kernels/map.js"
+IMPORT = re.compile(r'import \{([^}]*)\} from "([^"]*)"')
 FAULTS = {  # in map.js: what is replaced, by what, and the check that fails
     "sign in the step": ("return a - r * a;", "return a + r * a;", "orbits"),
     "order in the residual": ("a * a - (b * b + mu)", "(a * a - b * b) - mu", "orbits"),
@@ -58,12 +63,34 @@ def test_chaotic_orbits_are_among_them():
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_seen(fault, tmp_path):
     old, new, name = FAULTS[fault]
-    path = copy_modules(tmp_path) / "lintrans/explorer/modules/map.js"
+    path = copy_modules(tmp_path) / "lintrans/explorer/modules/kernels/map.js"
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
     worst, _ = check(read(), tmp_path)
     assert worst[name] > 0
+
+
+def taken_from_the_map(path):
+    """Names that a module imports from map.js."""
+    found = [
+        (names, path.parent / place)
+        for names, place in IMPORT.findall(path.read_text())
+        if place.endswith("/map.js")
+    ]
+    assert {place.resolve() for _, place in found} <= {MAP}
+    return {name.split()[0] for names, _ in found for name in names.split(",") if name.strip()}
+
+
+def test_every_function_of_the_map_is_compared_and_used():
+    """To the bit those of a step, in checks.js; in ulps the closed forms."""
+    printed = set(re.findall(r"^export function (\w+)", MAP.read_text(), re.MULTILINE))
+    compared = taken_from_the_map(CHECKOUT / CHECKS)
+    assert compared == {
+        *("residual", "nextA", "nextB", "changeA", "changeB", "slope", "determinant", "batchResidual")
+    }
+    assert printed == compared | {*FORMS, *OTHERS}
+    assert printed == set().union(*map(taken_from_the_map, MODULES.rglob("*.js")))
 
 
 def test_the_runner_of_node_agrees(tmp_path):

@@ -13,15 +13,15 @@ from node import call, call_many, copy_modules, needs_node
 from python_source import CASES, Basin, Samples, Walk
 
 from lintrans.compiled import philox
-from lintrans.counting import intervals
 from lintrans.minibatch import Batches, Population, draw_batches
 from lintrans.two_factor import Variant, normal_form
 from lintrans.two_factor.orbits import orbit
 
 pytestmark = needs_node
 
+EPS = np.finfo(float).eps
 SOURCE = Path(__file__).parent / "python_source.py"
-SHARPNESS = 4  # ulps: the page has no hypot
+SHARPNESS = 5  # ulps: hypot of the package is within 1, sqrt(x * x + y * y) of the page rounds 4 times
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def check_image(case, options, samples):
         rows = np.floor((values - low) * (height / (high - low)))
         counts = np.stack([(rows == row).sum(axis=1) for row in range(height)])
         assert np.array_equal(image["counts"], counts.ravel())
-        np.testing.assert_allclose([image["min"], image["max"]], [np.nanmin(values), np.nanmax(values)])
+        assert (image["min"], image["max"]) == (np.nanmin(values), np.nanmax(values))
 
 
 TO_OVERFLOW = (2.3, 3.0, 3.0)
@@ -129,12 +129,13 @@ TO_OVERFLOW = (2.3, 3.0, 3.0)
 @pytest.mark.parametrize("start", [(1.3, 0.5, 0.4), (0.6, 0.5, 0.5), TO_OVERFLOW])
 @pytest.mark.parametrize("variant", [None, Variant(0.1, 0.3, (0.5, 0.8, 1.0))])
 def test_one_orbit_is_that_of_the_package_for_few_steps(start, variant):
+    """Compiled steps fuse products and sums: an ulp each, which 12 steps here amplify a hundredfold."""
     mu, u, v = start
     a, b = normal_form.to_modes([mu], [u], [v])
     options = {"mu": mu, "a": float(a[0]), "b": float(b[0]), "nSteps": 12, "variant": words_of(variant)}
     mine, theirs = call("states.js", "orbit", options), orbit(mu, u, v, n_steps=12, variant=variant)
-    np.testing.assert_allclose(mine["a"], theirs.a, rtol=1e-9, equal_nan=True)
-    np.testing.assert_allclose(mine["b"], theirs.b, rtol=1e-9, equal_nan=True)
+    np.testing.assert_allclose(mine["a"], theirs.a, rtol=1e3 * EPS, equal_nan=True)
+    np.testing.assert_allclose(mine["b"], theirs.b, rtol=1e3 * EPS, equal_nan=True)
     assert np.array_equal(mine["r"], normal_form.residual(mu, mine["a"], mine["b"]), equal_nan=True)
 
 
@@ -173,17 +174,23 @@ def test_kept_batches_are_those_drawn():
     kept = call("batches.js", "walk", walk_options(case, keepBatches=True))["batches"]
     batches = Batches(case.batch_size, sampling=case.sampling, n_steps=case.n_steps, seed=case.seed)
     drawn = draw_batches(case.population.n_prompts, batches, trajectory=case.first)
-    np.testing.assert_allclose(kept["curvature"], case.population.curvatures[drawn].mean(axis=1))
-    np.testing.assert_allclose(kept["target"], case.population.targets[drawn].mean(axis=1))
+    rounding = case.batch_size * 2 * EPS  # of sums of excesses here, of curvatures there
+    curvatures, targets = (
+        x[drawn].mean(axis=1) for x in (case.population.curvatures, case.population.targets)
+    )
+    np.testing.assert_allclose(kept["curvature"], curvatures, rtol=rounding)
+    np.testing.assert_allclose(kept["target"], targets, rtol=rounding)
 
 
 FAULTS = {  # file, what is replaced, by what, the case that shows it
     "a look too late": ("fates.js", "LOOK = 32", "LOOK = 64", "plain"),
     "settled too early": ("fates.js", " && Math.abs(residual(mu, a, b)) <= settled", "", "plain"),
-    "no margin at rest": ("fates.js", "2 * (1 + momentum) * (1 - FLAT)", "1 + momentum", "momentum"),
+    "no margin of stability": ("fates.js", "2 * (1 + momentum) * (1 - FLAT)", "1 + momentum", "momentum"),
     "a round too few": ("philox.js", "ROUNDS = 10", "ROUNDS = 9", "by fours"),
     "another order of draws": ("draws.js", "const i = p + numbers", "const i = numbers", "epochs"),
     "a schedule of mismatches only": ("batches.js", "= moves + moves * share", "= 1 + share", "a schedule"),
+    "a bound off the slice at mu = 2": ("batches.js", ": Infinity;", ": 0;", "mu = 2, off the slice"),
+    "a bound above mu = 2": ("batches.js", ": Infinity, b", ": 0, b", "above mu = 2"),
     "sign of the push": ("batches.js", "mu * dealer.mismatch", "-mu * dealer.mismatch", "one by one"),
 }
 
@@ -191,7 +198,7 @@ FAULTS = {  # file, what is replaced, by what, the case that shows it
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_seen(fault, found, tmp_path):
     file, old, new, name = FAULTS[fault]
-    path = copy_modules(tmp_path) / "lintrans/explorer/modules" / file
+    path = copy_modules(tmp_path) / "lintrans/explorer/modules/kernels" / file
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
@@ -217,23 +224,26 @@ def test_survival_is_that_of_the_package(found):
     n_steps = CASES["one by one"].n_steps
     mine = call("batches.js", "survival", {"steps": left, "nSteps": n_steps})
     alive = np.array([((left < 0) | (left > step)).sum() for step in range(n_steps + 1)])
-    low, high = intervals(alive, left.size)
+    ends = call("proportions.js", "intervals", left.size)
     assert np.array_equal(mine["share"], alive / left.size)
-    np.testing.assert_allclose(mine["low"], low, rtol=1e-10)
-    np.testing.assert_allclose(mine["high"], high, rtol=1e-10)
+    assert np.array_equal(mine["low"], ends["low"][alive])
+    assert np.array_equal(mine["high"], ends["high"][alive])
 
 
-def test_workers_compute_by_name():
-    options = walk_options(CASES["by fours"])
-    by_name, directly = call("kernels.js", "compute", "walk", options), call("batches.js", "walk", options)
-    assert np.array_equal(by_name["left"], directly["left"])
-    with pytest.raises(AssertionError, match="nothing is computed under the name toString"):
-        call("kernels.js", "compute", "toString", {})
+REFUSED = [
+    ({"sampling": "some"}, "unknown sampling some"),
+    ({"batchSize": 31}, "a batch of 31 does not fit"),
+    ({"batchSize": 0}, "the batch size must be a whole number from 1, got 0"),
+    ({"batchSize": 2.5}, "the batch size must be a whole number from 1, got 2.5"),
+    ({"schedule": np.array([0.5, 1.5])}, "step sizes over mu must be from 0 to 1, got 1.5"),
+    ({"schedule": np.array([-0.1])}, "step sizes over mu must be from 0 to 1, got -0.1"),
+    ({"schedule": np.array([np.nan])}, "step sizes over mu must be from 0 to 1, got NaN"),
+]
 
 
 def test_draws_that_cannot_be_made_are_refused():
-    for changes, words in ({"sampling": "some"}, "unknown sampling"), ({"batchSize": 31}, "does not fit"):
-        with pytest.raises(AssertionError, match=words):
+    for changes, words in REFUSED:
+        with pytest.raises(AssertionError, match=f"RangeError: {words}"):
             call("batches.js", "walk", walk_options(CASES["epochs"], **changes))
 
 
@@ -246,9 +256,7 @@ def test_populations_are_those_of_the_package(spread, noise, n):
     normals = rng.standard_normal(2 * n)
     theirs = Population.sampled(n, spread=spread, noise=noise, seed=0)
     sampled = call("population.js", "population", {"spread": spread, "noise": noise, "normals": normals})
-    np.testing.assert_allclose(
-        sampled["moments"], theirs.moments, rtol=4e-16
-    )  # exp: an ulp of either library
+    np.testing.assert_allclose(sampled["moments"], theirs.moments, rtol=2 * EPS)  # an exp is within an ulp
     mine = call("population.js", "populationOf", {"moments": theirs.moments, "labels": theirs.labels})
     excess, mismatch = theirs.for_kernels()
     assert np.array_equal(mine["excess"], excess)
@@ -257,7 +265,6 @@ def test_populations_are_those_of_the_package(spread, noise, n):
     summary = theirs.summary()
     names = {"curvatureStd": "curvature_std", "mismatchStd": "mismatch_std"}
     names |= {"unitStepSize": "unit_step_size", "largestCurvature": "largest_curvature"}
-    for name, other in names.items():
-        np.testing.assert_allclose(mine[name], summary[other], rtol=1e-14)
-    np.testing.assert_allclose(mine["covariance"], theirs.variances.both, rtol=1e-13)
+    assert {name: mine[name] for name in names} == {name: summary[other] for name, other in names.items()}
+    assert mine["covariance"] == theirs.variances.both
     assert (mine["meanSquare"], mine["meanProduct"]) == (theirs.mean_square, theirs.mean_product)

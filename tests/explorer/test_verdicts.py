@@ -14,6 +14,7 @@ from lintrans.two_factor.variants import for_kernels
 
 pytestmark = needs_node
 
+EPS = np.finfo(float).eps
 CHAOTIC_FROM = 30  # steps after which rounding shows in a chaotic transient
 
 
@@ -47,7 +48,7 @@ def check_verdicts(n, seed):
     assert np.array_equal(column(found, "periodUv"), evidence.period_uv)
     assert np.array_equal(column(found, "periodA"), evidence.period_a)
     late = np.minimum(column(found, "escapeStep"), evidence.escape_step) > CHAOTIC_FROM
-    assert late.mean() < 0.01
+    assert late.mean() < 0.01  # nearly all is compared: 4 of 2000 are late
     assert np.array_equal(column(found, "escapeStep")[~late], evidence.escape_step[~late])
 
 
@@ -56,7 +57,11 @@ def test_verdicts_agree():
 
 
 def test_no_verdict_contradicts_another_next_to_a_landmark():
-    """There rounding decides, and slow orbits are open: one may be unresolved, both never differ."""
+    """There rounding decides, and slow orbits are open: one may be unresolved, both never differ.
+
+    None of the 120 differs on a processor that fuses products and sums; on others compiled steps round as the
+    page does, and a few of those 1e-9 from a landmark may be decided differently.
+    """
     offsets = np.concatenate([-(10.0 ** np.arange(-9, -1)), 10.0 ** np.arange(-9, -1)])
     mu = np.array([mark.mu for mark in landmarks().values()])[:, None] + offsets
     mu = mu[mu <= 2.0].ravel()
@@ -77,7 +82,9 @@ def test_evidence_agrees_where_training_settles():
     names |= {"lossLow": "loss_low", "lossMean": "loss_mean", "lossHigh": "loss_high", "finalA": "final_a"}
     for mine, theirs in names.items():
         wanted = getattr(evidence, theirs)[settled]
-        np.testing.assert_allclose(column(found, mine), wanted, rtol=1e-6, atol=1e-9, equal_nan=True)
+        # A state that attracts by a factor f a step is known to eps / (1 - f), and the logarithm of a factor
+        # to eps / f: both are below 1e5 eps here.
+        np.testing.assert_allclose(column(found, mine), wanted, rtol=1e5 * EPS, atol=1e-12, equal_nan=True)
 
 
 def test_a_verdict_says_its_name_and_period():
@@ -101,8 +108,9 @@ def test_exponents_agree(start):
         errors = np.hypot(found[f"{name}Error"], getattr(expected, f"{name}_error"))[~escaped]
         settled = errors < 1e-12  # on a minimum or a cycle, throughout the steps measured
         assert 150 < settled.sum() < mus.size - 100
+        # The logarithm of a factor f is known to eps / |f|; close to superstable cycles f is about 1e-5.
         np.testing.assert_allclose(mine[settled], theirs[settled], rtol=1e-10, atol=1e-12)
-        assert (np.abs(mine - theirs) <= 6 * errors + 1e-12).all()
+        assert (np.abs(mine - theirs) <= 6 * errors + 1e-12).all()  # of 16 batches: themselves within a fifth
 
 
 def test_exponents_without_transverse():

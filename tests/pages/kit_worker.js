@@ -1,15 +1,27 @@
-// A worker that waits, or fails, and answers.
+// A worker that waits, counts aloud, fails, or dies.
 
-const COMPUTE = {
-  wait: async ({ ms, value }) => new Promise((done) => setTimeout(() => done(value), ms)),
-  fail: async () => {
-    throw new Error("as asked");
-  },
-};
+import { serve } from "../../lintrans/pages/modules/serve.js";
 
-self.onmessage = ({ data }) => {
-  COMPUTE[data.kind](data.args).then(
-    (value) => self.postMessage({ id: data.id, value }),
-    (error) => self.postMessage({ id: data.id, error: error.message }),
-  );
-};
+function wait({ ms, value }) {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return value;
+}
+
+function* count({ to }) {
+  for (let i = 0; i < to; i += 1) yield i;
+  return "done";
+}
+
+function fail() {
+  throw new Error("as asked");
+}
+
+function die() {
+  setTimeout(() => {
+    throw new Error("dead");
+  });
+  return wait({ ms: 20, value: "still here" });
+}
+
+serve({ wait, count, fail, die });

@@ -84,7 +84,7 @@ def test_a_script_is_strict_and_leaves_nothing_behind(write):
     entry = write(
         entry="var left = 1;\nexport function render() {}\ntry { undeclared = 1; } catch { left = 2; }\n"
     )
-    assert run(script(entry) + "console.log(typeof left, typeof undeclared, typeof m0);") == (
+    assert run(script(entry) + "console.log(typeof left, typeof undeclared, typeof __module0);") == (
         "undefined undefined undefined\n"
     )
 
@@ -127,6 +127,16 @@ def test_folders_may_be_called_anything(write, tmp_path):
 
 
 @needs_node
+def test_modules_may_use_any_name_of_their_own(write):
+    taken = "const m0 = 1, m1 = 2, module = 3, $ = 4, __module = 5, _module0 = 6;\n"
+    entry = write(
+        entry=f'import {{ name }} from "./name.js";\n{taken}console.log(name, m0 + m1);\n',
+        name=f"{taken}export const name = module;\n",
+    )
+    assert run(script(entry)) == "3 3\n"
+
+
+@needs_node
 def test_words_in_texts_and_comments_are_no_code():
     assert "twice as double" not in script(TOY / "toy.js")
     assert run(f"void 0;{script(TOY / 'numbers.js')}") == ""
@@ -163,6 +173,8 @@ REFUSED = {
     "document.write": ("document.write(1);", 1, ["markup"]),
     "end of a script": ('const a = 1;\nconst b = "</SCRIPT>";', 2, ["</SCRIPT", "two pieces"]),
     "end of a script, in a comment": ("// </script>", 1, ["</script"]),
+    "name of a scope": ("const a = 1;\nconst __module0 = 2;", 2, ["__module0", "another name"]),
+    "name of a scope, in a template": ("const a = `${__module12}`;", 1, ["__module12", "another name"]),
     "comment of HTML": ("const a = 1 <!--b;", 1, ["<!--"]),
 }
 

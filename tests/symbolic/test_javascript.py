@@ -13,7 +13,7 @@ import sympy as sp
 from lintrans.symbolic.javascript import FORMULAS, printed
 from lintrans.symbolic.written import Letter, javascript
 
-MAP = Path(__file__).parents[2] / "lintrans/explorer/modules/map.js"
+MAP = Path(__file__).parents[2] / "lintrans/explorer/modules/kernels/map.js"
 BY_NAME = {formula.layout.__name__: formula for formula in FORMULAS}
 WRONG = {
     "residual": lambda mu, a, b: a * a - (b * b - mu),
@@ -22,11 +22,7 @@ WRONG = {
     "slope": lambda mu, r: (1 - 2 * mu) + 3 * r,
     "determinant": lambda slope, double, r: (slope + r * slope) + double * double,
     "batch_residual": lambda r, curvature, push: curvature * r - push,
-    "batch_determinant": lambda product, double, curvature, sigma: (
-        1 - sigma * sigma - 2 * curvature * product
-    ),
-    "two_cycle_low": BY_NAME["two_cycle_high"].layout,
-    "minima_stable": BY_NAME["minima_inside"].layout,
+    "mode_a": BY_NAME["mode_b"].layout,
     "batch_semi_axis_a": lambda mu, curvature, target: (2 + mu * target) / curvature,
 }
 

@@ -46,7 +46,8 @@ def explore(
 
     It shows the orbit diagram, the plane of starts, the loss and the verdict, and computes them in the
     browser: one HTML file that needs no server and no network. With DATA it shows learning rates too, and
-    gradient descent of the transformer. Without --step-size and --mu it begins at mu = 1.5.
+    gradient descent of the transformer, and it contains the rows of the prompt. Without --step-size and
+    --mu it begins at mu = 1.5.
     """
     from lintrans.pages.page import check_page_path
     from lintrans.sweeps.store import check_output
@@ -66,6 +67,7 @@ def explore(
                 "step_size": page.data.get("stepSize"),
                 "output": str(output),
                 "bytes": output.stat().st_size,
+                "contains_rows": _rows(page) is not None,
                 "too_large": _too_large(page),
             }
         )
@@ -133,11 +135,23 @@ def _say(page: Page, verdict: str, output: Path) -> None:
     )
     say(*filter(None, [_too_large(page)]))
     size = output.stat().st_size / 1000
-    say(f"wrote {output} ({size:.0f} kB), one file that works offline: send it, or put it on any server")
+    say(f"wrote {output} ({size:.0f} kB), one file that works offline")
+    say(_rows(page) or "send it, or put it on any server: it contains no rows of data")
 
 
 def _too_large(page: Page) -> Any:
     return page.data.get("prompt", {}).get("tooLarge")
+
+
+def _rows(page: Page) -> str | None:
+    """Say that a page contains rows of the data file; None if it does not."""
+    prompt = page.data.get("prompt")
+    if prompt is None or prompt["tooLarge"]:
+        return None
+    rows = "context row" if prompt["n"] == 1 else f"{prompt['n']} context rows"
+    return (
+        f"the page contains the {rows} and the query of {prompt['dataName']}: send it only where these may go"
+    )
 
 
 def _open(output: Path) -> None:

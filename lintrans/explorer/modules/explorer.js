@@ -1,245 +1,102 @@
 // The explorer of the two-factor map: one page, computed where it is read.
 
-import { button, choice, foldout } from "../../pages/modules/controls.js";
+import { button } from "../../pages/modules/controls.js";
 import { h } from "../../pages/modules/dom.js";
-import { copyText } from "../../pages/modules/export.js";
-import { icon } from "../../pages/modules/icons.js";
-import { adopt, dataOf, toFragment } from "../../pages/modules/start.js";
-import { attractorCode } from "./basins.js";
-import { Noisy, Survival } from "./panels/batches.js";
+import { listenToKeys } from "../../pages/modules/keys.js";
+import { SeriesPanel } from "../../pages/modules/series.js";
+import { historyButtons, keyHelp, linkButton, themeChoice } from "../../pages/modules/toolbar.js";
+import { Tour } from "../../pages/modules/tour.js";
 import { Cobweb } from "./panels/cobweb.js";
 import { Controls } from "./panels/controls.js";
 import { Density } from "./panels/density.js";
 import { Diagram } from "./panels/diagram.js";
 import { Exponents } from "./panels/exponents.js";
 import { LandmarkTable } from "./panels/landmark_table.js";
+import { Noisy } from "./panels/noisy.js";
 import { Plane } from "./panels/plane.js";
+import { lossView, pairView, predictionView, sharpnessView } from "./panels/run_views.js";
 import { Schedule } from "./panels/schedule.js";
-import { lossView, pairView, predictionView, sharpnessView, StepPanel } from "./panels/steps.js";
-import { Tour } from "./panels/tour.js";
+import { survivalView } from "./panels/survival_view.js";
 import { Trained } from "./panels/trained.js";
 import { Variants } from "./panels/variants.js";
 import { Verdict } from "./panels/verdict.js";
-import { Session } from "./session.js";
+import { Explorer } from "./session.js";
+import { STOPS } from "./tour.js";
+
+const GRID = ["prediction", "sharpness", "pair", "cobweb", "density", "survival", "schedule", "variants"];
+const TRY_BATCH = { batch: 16, mu: 1.6, u: 0.4, v: 0.4 }; // where batches push out some of the runs
 
 /** Draw the page into an element, for a model as widgets have it; returns what ends it. */
 export function render({ model, el }) {
-  const session = new Session(model, dataOf(model), el);
-  adopt(el, "explorer", session);
-  const parts = partsOf(session);
-  const {
-    tour,
-    verdict,
-    controls,
-    diagram,
-    exponents,
-    plane,
-    steps,
-    cobweb,
-    density,
-    survival,
-    schedule,
-    variants,
-  } = parts;
-  session.toast = h("div", { class: "toast", role: "status" });
+  const session = new Explorer({ model, el });
+  addParts(session);
+  const of = (name) => session.part(name).el;
+  const column = (...names) => h("div", { class: "column" }, names.map(of));
   el.append(
-    header(session, parts),
-    tour.el,
-    h("div", { class: "top" }, verdict.el, controls.el),
-    h("div", { class: "stage-row" }, h("div", { class: "over-mu" }, diagram.el, exponents.el), plane.el),
-    h(
-      "div",
-      { class: "grid" },
-      steps.map((part) => part.el),
-      cobweb.el,
-      density.el,
-      survival.el,
-      schedule.el,
-      variants.el,
-    ),
-    parts.landmarks.el,
+    header(session),
+    of("tour"),
+    h("div", { class: "top" }, of("verdict"), of("controls")),
+    h("div", { class: "stage-row" }, column("diagram", "exponents"), column("plane", "loss")),
+    h("div", { class: "grid" }, GRID.map(of)),
+    of("landmarks"),
     session.toast,
   );
-  session.theme.choose(session.state.theme);
-  listenToKeys(session, controls, el);
-  session.update(new Set(Object.keys(session.store.fields)));
-  return () => {
-    controls.pause();
-    session.close();
-  };
+  session.update();
+  return () => session.close();
 }
 
-function partsOf(session) {
-  session.attractorAt = attractorCode;
-  const trained = new Trained(session, () => lossAndPrediction.forEach((part) => part.refresh()));
+function addParts(session) {
+  const refresh = (...names) => names.forEach((name) => session.part(name).refresh());
+  const trained = session.add("trained", new Trained(session, () => refresh("loss", "prediction")));
   const noisy = new Noisy(session, () => {
-    plane.cloud = noisy.found && noisy;
-    plane.tick();
-    lossAndPrediction[0].refresh();
-    survival.refresh();
+    refresh("loss", "survival");
+    session.part("plane").show();
   });
-  const survival = new Survival(session, noisy);
-  const lossAndPrediction = [lossView(trained, noisy), predictionView(trained)].map(
-    (view) => new StepPanel(session, view),
-  );
-  const plane = new Plane(session);
-  const parts = {
-    trained,
-    noisy,
-    survival,
-    plane,
-    verdict: new Verdict(session),
-    controls: new Controls(session),
-    tour: new Tour(session),
-    diagram: new Diagram(session),
-    exponents: new Exponents(session),
-    steps: [
-      ...lossAndPrediction,
-      ...[sharpnessView(), pairView()].map((view) => new StepPanel(session, view)),
-    ],
-    cobweb: new Cobweb(session),
-    density: new Density(session),
-    schedule: new Schedule(session),
-    variants: new Variants(session),
-    landmarks: new LandmarkTable(session),
-  };
-  Object.values(parts)
-    .flat()
-    .forEach((part) => session.add(part));
-  return parts;
+  session.add("noisy", noisy);
+  session.add("verdict", new Verdict(session));
+  session.add("controls", new Controls(session));
+  session.add("tour", new Tour(session, STOPS, (state) => session.visit(state)));
+  session.add("diagram", new Diagram(session));
+  session.add("exponents", new Exponents(session));
+  session.add("plane", new Plane(session, noisy));
+  const views = [lossView(session, trained, noisy), predictionView(session, trained), sharpnessView(session)];
+  views.push(pairView(session), survivalView(session, noisy));
+  for (const view of views) session.add(view.name, new SeriesPanel(session, view));
+  session.part("survival").addTools(button("Try it", () => session.set(TRY_BATCH)));
+  session.add("cobweb", new Cobweb(session));
+  session.add("density", new Density(session));
+  session.add("schedule", new Schedule(session));
+  session.add("variants", new Variants(session));
+  session.add("landmarks", new LandmarkTable(session));
 }
 
-function header(session, { tour, diagram }) {
-  const { store } = session;
-  const history = [
-    button(icon("undo"), () => store.undo(), {
-      title: "Undo",
-      disabled: () => store.past.length === 0,
-      kind: "tool",
-    }),
-    button(icon("redo"), () => store.redo(), {
-      title: "Redo",
-      disabled: () => store.future.length === 0,
-      kind: "tool",
-    }),
+function header(session) {
+  const { clock, store } = session;
+  const table = [
+    [" ", "play or pause", () => clock.toggle()],
+    [",", "one step back", () => clock.go(session.step - 1)],
+    [".", "one step on", () => clock.go(session.step + 1)],
+    ["Ctrl+z", "undo", () => store.undo()],
+    ["Ctrl+y", "redo", () => store.redo()],
+    ["Escape", "leave the tour", () => session.part("tour").end()],
   ];
-  const theme = choice(
-    "Theme",
-    [
-      ["auto", "auto"],
-      ["light", "light"],
-      ["dark", "dark"],
-    ],
-    {
-      get: () => session.state.theme,
-      set: (name) => session.set({ theme: name }),
-      hidden: true,
-    },
-  );
-  const quantity = choice(
-    "Quantity",
-    [
-      ["uv", "prediction uv"],
-      ["a", "mean mode a"],
-      ["loss", "loss"],
-    ],
-    {
-      get: () => session.state.quantity,
-      set: (name) => session.set({ quantity: name, heights: null }),
-      hidden: true,
-    },
-  );
-  const from = choice(
-    "Start of the orbits",
-    [
-      ["probe", "the probe start"],
-      ["start", "this start"],
-    ],
-    {
-      get: () => session.state.from,
-      set: (name) => session.set({ from: name, heights: null }),
-      hidden: true,
-    },
-  );
-  const rates =
-    session.problem.unit === null
-      ? null
-      : choice(
-          "Axis",
-          [
-            ["1", "learning rate η"],
-            ["0", "μ"],
-          ],
-          {
-            get: () => (session.state.rates ? "1" : "0"),
-            set: (x) => session.set({ rates: x === "1" }),
-            hidden: true,
-          },
-        );
-  session.add({
-    update: () => [...history, theme, quantity, from, rates].forEach((part) => part && part.update()),
-  });
-  diagram.panel.el
-    .querySelector("header .tools")
-    .before(h("span", { class: "row" }, quantity.el, from.el, rates && rates.el));
-  const copy = async () => {
-    const link = `${location.href.split("#")[0]}#${toFragment(store.texts())}`;
-    session.announce((await copyText(link)) ? "Copied the link to this very state." : link);
-  };
+  listenToKeys(session, table);
+  const past = session.add("history", historyButtons(session));
+  const theme = session.add("theme", themeChoice(session));
+  const tour = button("Tour", () => session.part("tour").begin(), { kind: "main" });
+  const help = keyHelp(table, [
+    "In a focused panel: arrows move, + and − zoom, 0 shows all",
+    "Ctrl and the wheel: zoom; Shift and drag: zoom to a box",
+  ]);
+  const tools = h("div", { class: "row" }, tour.el, past.el, linkButton(session), theme.el, help);
+  const about =
+    "How does training end when the learning rate is large? A two-factor linear transformer, step by step: " +
+    "the weights w and W of P = diag(0, w), K = diag(W, 0) are trained.";
   return h(
     "header",
     { class: "head" },
     h("h1", {}, session.problem.title()),
-    h(
-      "p",
-      { class: "about" },
-      "Gradient descent with a large constant step on a two-factor linear transformer: ",
-      "P = diag(0, w) and K = diag(W, 0) are trained.",
-    ),
-    h(
-      "div",
-      { class: "row" },
-      button("Tour", () => tour.begin(), { kind: "main" }).el,
-      history.map((x) => x.el),
-      button("Copy link", copy).el,
-      theme.el,
-      foldout(
-        "?",
-        "Help: keys",
-        h(
-          "ul",
-          {},
-          KEYS.map((text) => h("li", {}, text)),
-        ),
-      ),
-    ),
+    h("p", { class: "about" }, about),
+    tools,
   );
-}
-
-const KEYS = [
-  "Space: play or pause",
-  ", and .: one step back or on",
-  "Ctrl+Z, Ctrl+Y: undo, redo",
-  "In a focused panel: arrows move, + and − zoom, 0 shows all",
-  "Ctrl and the wheel: zoom; Shift and drag: zoom to a box",
-];
-
-function listenToKeys(session, controls, el) {
-  el.addEventListener("keydown", (event) => {
-    const inText =
-      ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range";
-    const letter = event.key.toLowerCase();
-    if ((event.ctrlKey || event.metaKey) && (letter === "z" || letter === "y") && !inText) {
-      event.preventDefault();
-      if (letter === "y" || event.shiftKey) session.store.redo();
-      else session.store.undo();
-    } else if (!inText && !event.ctrlKey && !event.metaKey) {
-      const isButton = ["BUTTON", "SUMMARY"].includes(event.target.tagName);
-      if (event.key === " " && !isButton) {
-        event.preventDefault();
-        controls.toggle();
-      } else if (event.key === "," || event.key === ".")
-        session.moveTo(session.step + (event.key === "." ? 1 : -1));
-    }
-  });
 }

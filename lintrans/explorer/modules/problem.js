@@ -1,9 +1,7 @@
-// What the page is about: the normal form alone, or a prompt with its learning rates and command line.
+// What the page is about: the normal form alone, or a prompt with its learning rates.
 
 import { short } from "../../pages/modules/scales.js";
-import { criticalMu } from "./map.js";
-
-const WINDOW_PAD = 1e-15;
+import { criticalMu } from "./kernels/map.js";
 
 /** The data that Python wrote, with what the panels ask of them. */
 export class Problem {
@@ -13,6 +11,7 @@ export class Problem {
     this.palette = data.palette;
     this.prompt = data.prompt || null;
     this.unit = this.prompt ? data.mode.unitStepSize : null;
+    this.marks = this.landmarks.map((mark) => ({ value: mark.mu, name: named(mark) }));
   }
 
   /** What the page is about, in a few words. */
@@ -41,17 +40,11 @@ export class Problem {
     const { mode } = this.data;
     const d = mode.queryDirection.length;
     const along = mode.labelSign * mode.weightUnit * v;
-    const keyQuery = Float64Array.from(mode.frozen);
-    for (let i = 0; i < d; i += 1) {
-      for (let j = 0; j < d; j += 1)
-        keyQuery[i * d + j] += along * mode.contextDirection[i] * mode.queryDirection[j];
-    }
+    const keyQuery = mode.frozen.map((entry, k) => {
+      const [i, j] = [Math.floor(k / d), k % d];
+      return entry + along * mode.contextDirection[i] * mode.queryDirection[j];
+    });
     return { value: mode.weightUnit * u, keyQuery };
-  }
-
-  /** Landmarks within a range of mu. */
-  within(low, high) {
-    return this.landmarks.filter((mark) => mark.mu >= low - WINDOW_PAD && mark.mu <= high + WINDOW_PAD);
   }
 
   /** Last landmark at or below mu, and first above it; null where there is none. */
@@ -65,38 +58,4 @@ export class Problem {
 /** A landmark as one reads it. */
 export function named(mark) {
   return mark.name.replaceAll("_", " ");
-}
-
-/**
- * The command line that computes what a panel shows: in numbers of the normal form, so that it is the same to the
- * bit with and without data. `words` are its own options; `of` says which of the shared ones belong to it.
- */
-export function commandLine(state, name, words, of = []) {
-  const parts = ["lintrans", name, ...words];
-  if (of.includes("start")) parts.push(option("--start", `${state.u},${state.v}`));
-  if (of.includes("variant")) parts.push(...variantOptions(state));
-  return parts.join(" ");
-}
-
-/** Options of weight decay, momentum and schedule that are in use. */
-export function variantOptions({ decay, momentum, schedule }) {
-  return [
-    decay > 0 && `--weight-decay ${decay}`,
-    momentum > 0 && `--momentum ${momentum}`,
-    schedule !== null && `--schedule ${schedule.join(",")}`,
-  ].filter(Boolean);
-}
-
-/** An option with its value; with "=" where the value begins with a minus sign. */
-export function option(name, value) {
-  return String(value).startsWith("-") ? `${name}=${value}` : `${name} ${value}`;
-}
-
-/** Numbers from low to high as `numpy.linspace` has them. */
-export function linspace(low, high, n) {
-  const values = new Float64Array(n);
-  const step = (high - low) / (n - 1);
-  for (let i = 0; i < n; i += 1) values[i] = i * step + low;
-  if (n > 0) values[n - 1] = n > 1 ? high : low;
-  return values;
 }

@@ -1,84 +1,70 @@
-// What all panels share: the state, the problem, the run that is shown, and who is to be told of a change.
+// The session of the explorer: the problem, the run that is shown, and how it ends.
 
-import { say } from "../../pages/modules/dom.js";
-import { Pool } from "../../pages/modules/pool.js";
-import { Store } from "../../pages/modules/state.js";
-import { Theme } from "../../pages/modules/theme.js";
-import { fieldsOf } from "./fields.js";
-import { linearTicks, Scale, short } from "../../pages/modules/scales.js";
-import { commandLine, Problem } from "./problem.js";
-import { changesRun, follow, judge, title } from "./run.js";
+import { Clock } from "../../pages/modules/clock.js";
+import { linearTicks, Scale } from "../../pages/modules/scales.js";
+import { Session } from "../../pages/modules/session.js";
+import { commandLine } from "./commands.js";
+import { fieldsOf, normalize } from "./fields.js";
+import { Problem } from "./problem.js";
+import { changesRun, follow, isPlain, judge } from "./run.js";
+import { title } from "./words.js";
 
-const TOAST_MS = 4000;
-
-/** Everything that one page is about; a page of a widget has one of its own. */
-export class Session {
-  constructor(model, data, el) {
-    this.problem = new Problem(data);
-    const { mu, u, v } = data.start;
-    this.store = new Store(fieldsOf({ mu, u, v, hasPrompt: this.problem.prompt !== null }), model);
-    this.theme = new Theme(el);
-    this.pool = new Pool(model.get("worker"), { onError: (text) => this.announce(text) });
-    this.stem = "lintrans";
-    this.parts = [];
-    this.toast = null;
-    this.time = this.state.t;
-    this.recompute();
-    this.store.on((changed) => this.update(changed));
+/** A session with `problem`, `run`, `verdict` and a clock of training steps. */
+export class Explorer extends Session {
+  constructor({ model, el }) {
+    super({ model, el, name: "explorer", fieldsOf, normalize });
+    this.problem = new Problem(this.data);
+    this.run = follow(this.state);
+    this.verdict = judge(this.state);
+    const clock = new Clock(this, {
+      field: "t",
+      length: () => this.state.steps,
+      speed: () => this.state.speed,
+    });
+    this.clock = this.add("clock", clock);
   }
 
-  get state() {
-    return this.store.values;
-  }
-
-  set(changes, options) {
-    this.store.set(changes, options);
-  }
-
-  /** Add a part with `update(changed)`, and if it moves with time `tick()`. */
-  add(part) {
-    this.parts.push(part);
-    return part;
-  }
-
-  recompute() {
+  /** The run and the verdict follow the state. */
+  derive(changed) {
+    if (!changesRun(changed)) return;
     this.run = follow(this.state);
     this.verdict = judge(this.state);
   }
 
-  update(changed) {
-    const began = performance.now();
-    if (changesRun(changed)) this.recompute();
-    if (changed.has("t")) this.time = this.state.t;
-    this.time = Math.min(this.time, this.state.steps);
-    if (changed.has("theme")) this.theme.choose(this.state.theme);
-    for (const part of this.parts) part.update(changed);
-    this.latency = performance.now() - began;
-  }
-
-  /** Show another step of the run; the link gets it once the run stands still. */
-  moveTo(time) {
-    this.time = Math.max(0, Math.min(this.state.steps, time));
-    for (const part of this.parts) if (part.tick) part.tick();
-  }
-
   /** Step of the run that is shown. */
   get step() {
-    return Math.floor(this.time);
+    return Math.min(this.clock.step, this.state.steps);
   }
 
-  /** End what goes on in the background. */
-  close() {
-    this.pool.close();
-    this.theme.close();
+  /** Train from another start, from its first step on. */
+  startAt(place, options) {
+    this.set({ ...place, t: 0 }, options);
+    this.clock.move(0);
   }
 
-  /** Tell the reader something once. */
-  announce(text) {
-    if (this.toast === null) return;
-    say(this.toast, text);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => say(this.toast, ""), TOAST_MS);
+  /** Go to a stop of the tour: the page shows that, and nothing left from before but the theme. */
+  visit(state) {
+    const { base, fields } = this.store;
+    const names = Object.keys(fields).filter((name) => name !== "theme" && name !== "rates");
+    const fresh = Object.fromEntries(names.map((name) => [name, base[name]]));
+    this.set({ ...fresh, from: "probe", ...state });
+    this.clock.move(state.t || 0);
+  }
+
+  /** Landmarks to mark on an axis of mu: they are those of plain gradient descent. */
+  get marks() {
+    return isPlain(this.state) ? this.problem.marks : [];
+  }
+
+  /** Where the orbits of the panels over mu start: one start, or null, the probe start of each mu. */
+  starts() {
+    const { from, u, v } = this.state;
+    return from === "start" ? { u, v } : null;
+  }
+
+  /** Whether a change moves those starts. */
+  movesStarts(changed) {
+    return changed.has("from") || (this.state.from === "start" && (changed.has("u") || changed.has("v")));
   }
 
   /** The run in words, for files that leave the page. */
@@ -88,30 +74,19 @@ export class Session {
   }
 
   /** Command line of the present state; see `commandLine`. */
-  command(name, words, of) {
+  commandLine(name, words, of) {
     return commandLine(this.state, name, words, of);
   }
 
-  /** Scale of mu over the window of the diagram, with ticks in learning rates if they are wanted. */
-  muScale() {
+  /** Axis of mu over the window of the diagram, in learning rates if they are wanted. */
+  muAxis() {
     const scale = new Scale(...this.state.window);
-    if (this.state.rates && this.problem.unit !== null) {
-      const { unit } = this.problem;
-      scale.ticks = (n) => {
-        const found = linearTicks(scale.low * unit, scale.high * unit, n);
-        return { ...found, values: found.values.map((rate) => rate / unit) };
-      };
-    }
-    return scale;
-  }
-
-  muLabel() {
-    const inRates = this.state.rates && this.problem.unit !== null;
-    return inRates ? "learning rate η" : "effective step size μ";
-  }
-
-  /** The mark that belongs to a value of mu, in the unit of the axis. */
-  muWords(mu) {
-    return this.state.rates && this.problem.unit !== null ? short(mu * this.problem.unit, 5) : short(mu, 7);
+    const { unit } = this.problem;
+    if (unit === null || !this.state.rates) return { scale, label: "effective step size μ" };
+    scale.ticks = (n) => {
+      const found = linearTicks(scale.low * unit, scale.high * unit, n);
+      return { ...found, values: found.values.map((rate) => rate / unit) };
+    };
+    return { scale, label: "learning rate η" };
   }
 }

@@ -1,4 +1,4 @@
-// Arrays as they travel in the data of a page: {dtype, shape, base64}, little-endian.
+// Arrays as they travel in the data of a page, {dtype, shape, base64}, little-endian; and evenly spaced ones.
 
 const TYPES = {
   float64: Float64Array,
@@ -24,4 +24,13 @@ function toArray({ dtype, shape, base64 }) {
   const array = new TYPES[dtype](bytes.buffer);
   array.shape = shape;
   return array;
+}
+
+/** Numbers from low to high as `numpy.linspace` has them, to the bit. */
+export function linspace(low, high, n) {
+  const values = new Float64Array(n);
+  const step = (high - low) / (n - 1);
+  for (let i = 0; i < n; i += 1) values[i] = i * step + low;
+  if (n > 0) values[n - 1] = n > 1 ? high : low;
+  return values;
 }

@@ -4,7 +4,7 @@ const TICK = 4;
 const LABEL = 10.5;
 
 /** Space around a plot for its axes. */
-export const MARGIN = { left: 50, right: 12, top: 12, bottom: 36 };
+const MARGIN = { left: 50, right: 12, top: 12, bottom: 36 };
 
 /**
  * Rectangle of a plot within `width` x `height` pixels, with its scales laid over it.

@@ -1,4 +1,6 @@
 // Real buttons, ranges, numbers and choices, each with its label, that show what the state says.
+//
+// Each is {el, update}: `update` shows the state again. Those called field... belong to a field of the state.
 
 import { h, uniqueId } from "./dom.js";
 
@@ -6,48 +8,56 @@ const STEPS = 1000; // of a range: its thumb moves by pixels, its number says th
 
 /** A button; `pressed` and `disabled` are functions of nothing, asked again by `update`. */
 export function button(text, onClick, { title = null, pressed = null, disabled = null, kind = "" } = {}) {
-  const el = h("button", { type: "button", class: kind, title, "aria-label": title, onClick }, text);
+  const isDisabled = () => disabled !== null && disabled();
+  const act = () => !isDisabled() && onClick();
+  const el = h("button", { type: "button", class: kind, title, "aria-label": title, onClick: act }, text);
   const update = () => {
     if (pressed) el.setAttribute("aria-pressed", String(pressed()));
-    if (disabled) el.disabled = disabled();
+    if (disabled) el.setAttribute("aria-disabled", String(isDisabled())); // so that it keeps the focus
   };
   update();
   return { el, update };
 }
 
 /**
- * A range with a number beside it. `get()` is the value, `set(value, drag)` takes a new one and `commit()` ends
- * a drag; both lie between `low` and `high`. The number takes any value in `limits`, with all its digits.
+ * A range with a number beside it, for a field of numbers; the thumb goes from `low` to `high`, the number takes
+ * whatever the field does. `also(value)` are changes that go with it.
  */
-export function slider({ label, low, high, get, set, commit, limits = [low, high], log = false, unit = "" }) {
+export function fieldSlider(session, name, { label, low, high, log = false, unit = "", also = () => ({}) }) {
   const id = uniqueId("slider");
+  const field = session.store.fields[name];
   const part = (x) => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
   const value = (p) => (log ? low * (high / low) ** p : low + p * (high - low));
+  const nearest = (x) => (field.parse(String(x)) === undefined ? Math.round(x) : x);
+  const take = () => {
+    const x = nearest(tidy(value(range.value / STEPS), (high - low) / STEPS));
+    session.set({ [name]: x, ...also(x) }, { drag: true });
+  };
+  const commit = () => session.store.commit();
   const range = h("input", {
     type: "range",
     id,
     min: 0,
     max: STEPS,
     step: "any",
-    onInput: () => set(tidy(value(range.value / STEPS), (high - low) / STEPS), true),
+    onInput: take,
     onChange: commit,
   });
-  const number = numberBox(`${label}, exact`, { get, set: (x) => set(x, false), limits });
-  const el = h(
-    "div",
-    { class: "slider" },
+  const number = fieldNumber(session, name, `${label}, exact`, { also });
+  const words = [
     h("label", { for: id }, label),
     range,
     number.el,
     unit && h("span", { class: "unit" }, unit),
-  );
+  ];
   const update = () => {
-    range.value = Math.max(0, Math.min(1, part(get()))) * STEPS;
-    range.setAttribute("aria-valuetext", String(get()));
+    const x = session.state[name];
+    range.value = Math.max(0, Math.min(1, part(x))) * STEPS;
+    range.setAttribute("aria-valuetext", String(x));
     number.update();
   };
   update();
-  return { el, update };
+  return { el: h("div", { class: "slider" }, words), update };
 }
 
 /** A value with no more digits than a step of the thumb can tell. */
@@ -56,8 +66,19 @@ function tidy(value, step) {
   return Number(value.toFixed(Math.min(15, digits)));
 }
 
+/** A number typed in, for a field of numbers. */
+export function fieldNumber(session, name, label, { also = () => ({}) } = {}) {
+  const { low, high, parse } = session.store.fields[name];
+  return numberBox(label, {
+    get: () => session.state[name],
+    set: (x) => session.set({ [name]: x, ...also(x) }),
+    limits: [low, high],
+    check: (x) => parse(String(x)) !== undefined,
+  });
+}
+
 /** A number typed in; what is no number, or outside the limits, is marked and changes nothing. */
-export function numberBox(label, { get, set, limits = [-Infinity, Infinity] }) {
+export function numberBox(label, { get, set, limits, check = () => true }) {
   const el = h("input", {
     type: "text",
     inputmode: "decimal",
@@ -66,28 +87,37 @@ export function numberBox(label, { get, set, limits = [-Infinity, Infinity] }) {
     size: 8,
   });
   const take = () => {
-    const value = el.value.trim() === "" ? NaN : Number(el.value.replace("−", "-"));
-    const valid = Number.isFinite(value) && value >= limits[0] && value <= limits[1];
+    const value = el.value.trim() === "" ? NaN : Number(el.value.replace("−", "-").replace(",", "."));
+    const valid = Number.isFinite(value) && value >= limits[0] && value <= limits[1] && check(value);
     el.setAttribute("aria-invalid", String(!valid));
-    el.title = valid ? "" : `a number from ${limits[0]} to ${limits[1]}`;
+    el.title = valid ? el.value : `a number from ${limits[0]} to ${limits[1]}`;
     if (valid) set(value);
   };
   el.addEventListener("change", take);
   el.addEventListener("keydown", (event) => event.key === "Enter" && take()); // notebooks keep Enter for themselves
-  const update = () => {
-    if (document.activeElement === el && el.getAttribute("aria-invalid") === "true") return;
+  const show = () => {
     el.value = String(get());
+    el.title = el.value;
     el.setAttribute("aria-invalid", "false");
   };
-  el.addEventListener("blur", () => {
-    el.setAttribute("aria-invalid", "false");
-    update();
-  });
-  update();
+  const update = () => {
+    if (document.activeElement === el) return; // it is being typed
+    show();
+  };
+  el.addEventListener("blur", show);
+  show();
   return { el, update };
 }
 
-/** One of several: a list to pull down. `options` are [value, text]. */
+/** One of several, for a field of words; `options` are [value, text]. */
+export function fieldChoice(session, name, label, options, { hidden = false, also = () => ({}) } = {}) {
+  const { format, parse } = session.store.fields[name];
+  const get = () => format(session.state[name]);
+  const set = (text) => session.set({ [name]: parse(text), ...also(text) });
+  return choice(label, options, { get, set, hidden });
+}
+
+/** One of several: a list to pull down. */
 export function choice(label, options, { get, set, hidden = false }) {
   const id = uniqueId("choice");
   const items = options.map(([value, text]) => h("option", { value }, text));
@@ -100,11 +130,11 @@ export function choice(label, options, { get, set, hidden = false }) {
   return { el: h("span", { class: "choice" }, name, el), update };
 }
 
-/** A box to tick. */
-export function tick(label, { get, set }) {
-  const el = h("input", { type: "checkbox", onChange: () => set(el.checked) });
+/** A box to tick, for a field of yes or no. */
+export function fieldTick(session, name, label) {
+  const el = h("input", { type: "checkbox", onChange: () => session.set({ [name]: el.checked }) });
   const update = () => {
-    el.checked = get();
+    el.checked = session.state[name];
   };
   update();
   return { el: h("label", { class: "tick" }, el, label), update };
@@ -116,8 +146,11 @@ export function menu(text, title, items) {
     el.open = false;
     action();
   };
-  const entries = items.map(([name, action]) => h("button", { type: "button", onClick: act(action) }, name));
-  const el = foldout(text, title, entries);
+  const el = foldout(
+    text,
+    title,
+    items.map(([name, action]) => h("button", { type: "button", onClick: act(action) }, name)),
+  );
   return el;
 }
 
@@ -126,6 +159,7 @@ export function foldout(text, title, content) {
   const close = () => {
     el.open = false;
   };
+  const leave = (event) => !el.contains(event.target) && close();
   const summary = h("summary", { title, "aria-label": title }, text);
   const el = h("details", { class: "menu" }, summary, h("div", { class: "entries" }, content));
   el.addEventListener("keydown", (event) => {
@@ -134,47 +168,9 @@ export function foldout(text, title, content) {
     close();
     summary.focus();
   });
-  const leave = (event) => !el.contains(event.target) && close();
   el.addEventListener("toggle", () => {
     if (el.open) document.addEventListener("pointerdown", leave);
     else document.removeEventListener("pointerdown", leave);
   });
   return el;
-}
-
-/** What a pointer does on an element, in its pixels; each handler gets {x, y, shift, touch}. */
-export function listenToPointer(el, { press, drag, release, hover, leave, zoom }) {
-  let held = null;
-  const place = (event) => {
-    const box = el.getBoundingClientRect();
-    const touch = event.pointerType === "touch";
-    return { x: event.clientX - box.left, y: event.clientY - box.top, shift: event.shiftKey, touch };
-  };
-  el.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || held !== null) return;
-    held = event.pointerId;
-    el.setPointerCapture(event.pointerId);
-    if (press) press(place(event));
-  });
-  el.addEventListener("pointermove", (event) => {
-    if (held === event.pointerId && drag) drag(place(event));
-    else if (held === null && hover) hover(place(event));
-  });
-  const end = (event) => {
-    if (held !== event.pointerId) return;
-    held = null;
-    if (release) release(place(event), event.type === "pointercancel");
-  };
-  el.addEventListener("pointerup", end);
-  el.addEventListener("pointercancel", end);
-  el.addEventListener("pointerleave", () => leave && leave());
-  el.addEventListener(
-    "wheel",
-    (event) => {
-      if (!zoom || !(event.ctrlKey || event.metaKey || document.activeElement === el)) return;
-      event.preventDefault();
-      zoom(place(event), Math.exp(Math.max(-1, Math.min(1, event.deltaY / 200))));
-    },
-    { passive: false },
-  );
 }

@@ -16,15 +16,23 @@ function fill(el, props, children) {
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) el.addEventListener(name.slice(2).toLowerCase(), value);
     else if (value === true) el.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) el.setAttribute(name, String(value));
+    else if (!isNothing(value)) el.setAttribute(name, String(value));
   }
-  el.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  el.append(...shown(children));
   return el;
+}
+
+function isNothing(value) {
+  return value === false || value === null || value === undefined;
+}
+
+function shown(children) {
+  return children.flat(2).filter((child) => !isNothing(child));
 }
 
 /** Replace the children of an element. */
 export function put(el, ...children) {
-  el.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  el.replaceChildren(...shown(children));
   return el;
 }
 
@@ -38,10 +46,11 @@ export function wantsStillness() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
+const page = crypto.getRandomValues(new Uint32Array(1))[0].toString(36); // two widgets share a document
 let count = 0;
 
-/** A name that no other element of the page has. */
+/** A name that no other element of the document has. */
 export function uniqueId(stem) {
   count += 1;
-  return `lt-${stem}-${count}`;
+  return `lt-${page}-${stem}-${count}`;
 }

@@ -3,10 +3,11 @@
 import { CanvasPen, SvgPen } from "./pens.js";
 
 const PNG_SCALE = 3;
+const KEEP_MS = 10_000; // a file, until the browser has read it
+const CHUNK = 50_000; // rows of a table written at a time
 
 /** Hand a file to the reader. */
-export function saveFile(name, content, type) {
-  const blob = content instanceof Blob ? content : new Blob([content], { type });
+export function saveFile(name, blob) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
@@ -14,7 +15,7 @@ export function saveFile(name, content, type) {
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), KEEP_MS);
 }
 
 /** Picture of what `draw(pen, width, height)` draws on a ground of the given colour; a Promise of a Blob. */
@@ -38,26 +39,33 @@ export function toSvg(draw, width, height, ground) {
   return pen.toText();
 }
 
-/** Columns {name: values} as CSV, with comment lines first; numbers keep all their digits. */
+/** Columns {name: values} as CSV, with comment lines first; numbers keep all their digits. A Blob. */
 export function toCsv(columns, comments = []) {
   const names = Object.keys(columns);
-  const lines = [...comments.map((line) => `# ${line}`), names.map(quoted).join(",")];
   const n = Math.max(0, ...names.map((name) => columns[name].length));
-  for (let i = 0; i < n; i += 1) lines.push(names.map((name) => cell(columns[name][i])).join(","));
-  return `${lines.join("\n")}\n`;
+  const head = comments.map((text) => `# ${text.replace(/[\r\n]+/g, " ")}`);
+  const parts = [`${[...head, names.map(quoted).join(",")].join("\n")}\n`];
+  for (let first = 0; first < n; first += CHUNK) {
+    const rows = Array.from({ length: Math.min(CHUNK, n - first) }, (_, i) => row(columns, names, first + i));
+    parts.push(`${rows.join("\n")}\n`);
+  }
+  return new Blob(parts, { type: "text/csv" });
+}
+
+function row(columns, names, i) {
+  return names.map((name) => cell(columns[name][i])).join(",");
 }
 
 function cell(value) {
-  if (value === undefined || (typeof value === "number" && !Number.isFinite(value))) {
-    return value === Infinity ? "inf" : value === -Infinity ? "-inf" : "nan";
-  }
-  return typeof value === "number" ? String(value) : quoted(String(value));
+  if (typeof value !== "number") return value === undefined ? "" : quoted(String(value));
+  if (Number.isNaN(value)) return "nan";
+  return Number.isFinite(value) ? String(value) : value > 0 ? "inf" : "-inf";
 }
 
-/** Quoted where CSV needs it; a text that a spreadsheet would take for a formula is quoted with a mark. */
+/** Quoted where CSV needs it; a text that a spreadsheet would take for a formula begins with a mark. */
 function quoted(text) {
-  const safe = /^[=+@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = /^\s*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** Copy a text; a Promise of whether it worked. Frames without the right to do so use an older way. */

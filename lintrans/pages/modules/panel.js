@@ -6,89 +6,98 @@ import { copyText, saveFile, toCsv, toPng, toSvg } from "./export.js";
 import { icon } from "./icons.js";
 import { CanvasPen } from "./pens.js";
 
+const READOUT = 24; // pixels from the top
+
 /**
- * Panels of one page share `page`: {theme, announce(text), stem, about()}.
- *
- * `spec` is
- *   name, title      words for files, and for the reader
- *   draw             draw(pen, width, height), with a pen for the canvas or for an SVG
- *   drawMoving       the same for what moves with time, above it
- *   describe         what the picture shows, in words: it is the text of the canvas
- *   table            columns {name: values} of what is shown, or null
- *   command          the command line that computes the same, or null
- *   role, keys       for a panel that can be worked: "slider" or "application", and onKey(event) -> handled
- *   tools            more buttons, beside the menu
- *   help             what to look at, in a sentence or two
+ * A part of a page. Panels derive from it, and may have
+ *   draw(pen, width, height)         what stands still, with a pen for the canvas or for an SVG
+ *   drawMoving(pen, width, height)   what moves with time, above it
+ *   describe()                       what the picture shows, in words: the text of the canvas
+ *   table()                          columns {name: values} of what is shown, or a Promise; null if there are none yet
+ *   command()                        the command line that computes the same; null if there is none
+ *   key(event)                       whether a key was used, for a panel with a role: "slider" or "application"
+ *   value()                          of a slider: {now, low, high, text}
+ *   resized()                        called once its size is known, and when it changes
  */
 export class Panel {
-  constructor(spec, page) {
-    Object.assign(this, {
-      spec,
-      page,
-      width: 0,
-      height: 0,
-      wanted: false,
-      stale: true,
-      tools: spec.tools || [],
-    });
+  constructor(session, { name, title, help = null, role = null }) {
+    Object.assign(this, { session, name, title, role, width: 0, height: 0 });
+    Object.assign(this, { isWanted: false, isStale: true, isSeen: false, tools: [] });
     const id = uniqueId("panel");
-    this.canvas = h("canvas", { role: spec.role || "img", tabindex: spec.keys ? 0 : null });
-    this.note = h("span", { class: "note" });
+    this.canvas = h("canvas", { role: role || "img", tabindex: role ? 0 : null });
     this.top = h("canvas", { class: "top", "aria-hidden": "true" });
     this.stage = h("div", { class: "stage" }, this.canvas, this.top);
-    this.el = h(
-      "section",
-      { class: `panel ${spec.name}`, "aria-labelledby": id },
-      h(
-        "header",
-        {},
-        h("h2", { id }, spec.title),
-        this.note,
-        h(
-          "div",
-          { class: "tools" },
-          this.tools.map((tool) => tool.el),
-          spec.help ? foldout("?", `About: ${spec.title}`, h("p", { class: "help" }, spec.help)) : null,
-          this.menu(),
-        ),
-      ),
-      this.stage,
-      spec.below || null,
-    );
-    if (spec.keys) this.canvas.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.resize()).observe(this.stage);
-    page.theme.on(() => this.invalidate());
+    this.note = h("span", { class: "note" });
+    const about = help && foldout("?", `About: ${title}`, h("p", { class: "help" }, help));
+    this.toolbar = h("div", { class: "tools" }, about, this.menu());
+    const header = h("header", {}, h("h2", { id }, title), this.note, this.toolbar);
+    this.el = h("section", { class: `panel ${name}`, "aria-labelledby": id }, header, this.stage);
+    if (role) this.canvas.addEventListener("keydown", (event) => this.useKey(event));
+    session.theme.on(() => this.invalidate());
+    this.watch();
   }
 
-  key(event) {
-    if (event.altKey || event.metaKey || event.ctrlKey || !this.spec.keys(event)) return;
+  /** Draw only while it is near the window, and again when its size changes. */
+  watch() {
+    const sizes = new ResizeObserver(() => this.resize());
+    const places = new IntersectionObserver((entries) => this.see(entries.at(-1).isIntersecting), {
+      rootMargin: "150px",
+    });
+    sizes.observe(this.stage);
+    places.observe(this.stage);
+    this.session.signal.addEventListener("abort", () => [sizes, places].forEach((each) => each.disconnect()));
+  }
+
+  see(isSeen) {
+    this.isSeen = isSeen;
+    if (isSeen) this.move();
+  }
+
+  /** Add controls {el, update} to the header, before the menus. */
+  addTools(...tools) {
+    this.tools.push(...tools);
+    this.toolbar.prepend(...tools.map((tool) => tool.el));
+  }
+
+  /** The state has changed: describe and draw it again. */
+  update() {
+    this.describeAll();
+    this.invalidate();
+    this.tools.forEach((tool) => tool.update());
+  }
+
+  tick() {
+    this.move();
+  }
+
+  useKey(event) {
+    if (event.altKey || event.metaKey || event.ctrlKey || !this.key(event)) return;
     event.preventDefault();
     event.stopPropagation();
   }
 
   menu() {
-    const { table, command } = this.spec;
     const items = [
       ["PNG image", () => this.savePng()],
       ["SVG image", () => this.saveSvg()],
-      table && ["CSV table", () => this.saveCsv()],
-      command && ["Copy command line", () => this.copyCommand()],
+      this.table && ["CSV table", () => this.saveCsv()],
+      this.command && ["Copy command line", () => this.copyCommand()],
     ].filter(Boolean);
-    return menu(icon("save"), `Export: ${this.spec.title}`, items);
+    return menu(icon("save"), `Export: ${this.title}`, items);
   }
 
   /** Draw everything again with the next frame. */
   invalidate() {
-    this.stale = true;
+    this.isStale = true;
     this.move();
   }
 
   /** Draw again, with the next frame, what moves. */
   move() {
-    if (this.wanted) return;
-    this.wanted = true;
+    if (this.isWanted || !this.isSeen) return;
+    this.isWanted = true;
     requestAnimationFrame(() => {
-      this.wanted = false;
+      this.isWanted = false;
       this.paint();
     });
   }
@@ -97,18 +106,31 @@ export class Panel {
     const box = this.stage.getBoundingClientRect();
     this.width = Math.round(box.width);
     this.height = Math.round(box.height);
-    if (this.spec.onResize) this.spec.onResize(this.width, this.height);
+    if (this.resized && this.width > 0) this.resized();
     this.invalidate();
   }
 
   paint() {
     if (this.width === 0 || this.height === 0) return;
-    if (this.stale) {
-      this.stale = false;
-      this.spec.draw(this.pen(this.canvas), this.width, this.height);
-      this.tools.forEach((tool) => tool.update());
+    if (this.isStale) {
+      this.isStale = false;
+      this.draw(this.pen(this.canvas), this.width, this.height);
     }
-    if (this.spec.drawMoving) this.spec.drawMoving(this.pen(this.top), this.width, this.height);
+    const pen = this.pen(this.top);
+    if (this.drawMoving) this.drawMoving(pen, this.width, this.height);
+    if (this.readout) this.drawReadout(pen);
+  }
+
+  /** Show a short text near the top, of what is under the pointer; null is none. */
+  read(text) {
+    this.readout = text;
+    this.move();
+  }
+
+  drawReadout(pen) {
+    const { theme } = this.session;
+    const look = { color: theme.color("ink"), size: 11, halo: theme.color("card"), align: "right" };
+    pen.text(this.readout, this.width - 18, READOUT, look);
   }
 
   /** A pen for a canvas that has been wiped clean. */
@@ -126,86 +148,89 @@ export class Panel {
   }
 
   /** Put the description into words; not with every frame of an animation. */
-  describe() {
-    const text = this.spec.describe();
-    if (this.canvas.getAttribute("aria-label") !== text) this.canvas.setAttribute("aria-label", text);
-    if (this.spec.value) {
-      const { now, low, high, text: spoken } = this.spec.value();
-      const values = {
+  describeAll() {
+    const words = { "aria-label": this.describe() };
+    if (this.value) {
+      const { now, low, high, text } = this.value();
+      const names = {
         "aria-valuenow": now,
         "aria-valuemin": low,
         "aria-valuemax": high,
-        "aria-valuetext": spoken,
+        "aria-valuetext": text,
       };
-      for (const [name, value] of Object.entries(values)) this.canvas.setAttribute(name, String(value));
+      Object.assign(words, names);
+    }
+    for (const [name, value] of Object.entries(words)) {
+      if (this.canvas.getAttribute(name) !== String(value)) this.canvas.setAttribute(name, String(value));
     }
   }
 
   /** A short remark beside the title. */
   remark(text) {
     say(this.note, text);
-  }
-
-  fileName(ending) {
-    return `${this.page.stem}_${this.spec.name}.${ending}`;
+    this.note.title = text;
   }
 
   /** Draw all of it with one pen. */
   drawAll() {
-    const { draw, drawMoving } = this.spec;
     return (pen, width, height) => {
-      draw(pen, width, height);
-      if (drawMoving) drawMoving(pen, width, height);
+      this.draw(pen, width, height);
+      if (this.drawMoving) this.drawMoving(pen, width, height);
     };
   }
 
   async savePng() {
-    const blob = await toPng(this.drawAll(), this.width, this.height, this.page.theme.color("card"));
-    this.give("png", blob, "image/png");
+    const ground = this.session.theme.color("card");
+    this.give("png", await toPng(this.drawAll(), this.width, this.height, ground));
   }
 
   saveSvg() {
-    this.give(
-      "svg",
-      toSvg(this.drawAll(), this.width, this.height, this.page.theme.color("card")),
-      "image/svg+xml",
-    );
+    const text = toSvg(this.drawAll(), this.width, this.height, this.session.theme.color("card"));
+    this.give("svg", new Blob([text], { type: "image/svg+xml" }));
   }
 
-  saveCsv() {
-    this.give("csv", toCsv(this.spec.table(), this.comments()), "text/csv");
+  async saveCsv() {
+    const columns = await this.table();
+    if (columns === null) this.session.announce("There is nothing to save yet.");
+    else this.give("csv", toCsv(columns, this.comments()));
   }
 
   comments() {
-    const command = this.spec.command ? this.spec.command() : null;
-    return [`${this.spec.title}. ${this.page.about()}`, ...(command ? [`command: ${command}`] : [])];
+    const command = this.command ? this.command() : null;
+    return [`${this.title}. ${this.session.about()}`, ...(command === null ? [] : [`command: ${command}`])];
   }
 
-  give(ending, content, type) {
-    saveFile(this.fileName(ending), content, type);
-    this.page.announce(`Saved ${this.fileName(ending)}.`);
+  give(ending, blob) {
+    const name = `lintrans_${this.name}.${ending}`;
+    saveFile(name, blob);
+    this.session.announce(`Saved ${name}.`);
   }
 
   async copyCommand() {
-    const command = this.spec.command();
+    const command = this.command();
+    if (command === null) {
+      this.session.announce("There is nothing to copy yet.");
+      return;
+    }
     const done = await copyText(command);
-    this.page.announce(done ? `Copied: ${command}` : command);
+    this.session.announce(done ? `Copied: ${command}` : command);
   }
 }
 
-/** Buttons that zoom: in, out, and back to the whole. */
-export function zoomTools(title, { zoom, reset, boxing }) {
-  const box =
-    boxing &&
-    button(icon("box"), () => boxing.toggle(), {
-      title: `Zoom to a box: ${title}`,
-      pressed: () => boxing.isOn(),
-      kind: "tool",
-    });
+/** Buttons that zoom: in, out, back to the whole, and to a box if `box` is {toggle, isOn}. */
+export function zoomTools(title, { zoom, reset, box = null }) {
+  const tool = (name, words, act, pressed = null) =>
+    button(icon(name), act, { title: `${words}: ${title}`, pressed, kind: "tool" });
   return [
-    box,
-    button(icon("in"), () => zoom(1 / 2), { title: `Zoom in: ${title}`, kind: "tool" }),
-    button(icon("out"), () => zoom(2), { title: `Zoom out: ${title}`, kind: "tool" }),
-    button(icon("whole"), reset, { title: `Show all: ${title}`, kind: "tool" }),
+    box &&
+      tool(
+        "box",
+        "Zoom to a box",
+        () => box.toggle(),
+        () => box.isOn(),
+      ),
+    tool("in", "Zoom in", () => zoom(1 / 2)),
+    tool("out", "Zoom out", () => zoom(2)),
+    tool("whole", "Show all", reset),
   ].filter(Boolean);
 }

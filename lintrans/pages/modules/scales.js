@@ -34,7 +34,7 @@ export class Scale {
 }
 
 /** A round step, 1, 2 or 5 times a power of ten, that divides a span into about n parts. */
-export function roundStep(span, n) {
+function roundStep(span, n) {
   const raw = span / Math.max(1, n);
   const power = 10 ** Math.floor(Math.log10(raw));
   const digit = raw / power;
@@ -79,17 +79,23 @@ function offsetTicks(low, high, step) {
 }
 
 function logTicks(low, high, n) {
-  const from = Math.ceil(Math.log10(low) - 1e-9);
-  const to = Math.floor(Math.log10(high) + 1e-9);
-  const stride = Math.max(1, Math.ceil((to - from + 1) / n));
+  const decades = Math.log10(high / low);
+  if (decades < 1) return linearTicks(low, high, n);
+  const digits = decades < 2.5 ? [1, 2, 5] : [1];
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const stride = digits.length > 1 ? 1 : Math.max(1, Math.ceil((to - from) / n));
   const values = [];
-  for (let i = Math.ceil(from / stride) * stride; i <= to; i += stride) values.push(10 ** i);
-  const write = (x) => (x >= 0.01 && x <= 1000 ? String(x) : x.toExponential(0).replace("e+", "e"));
-  return { values, labels: values.map((x) => minus(write(x))), note: "" };
+  for (let i = Math.ceil(from / stride) * stride; i <= to; i += stride) {
+    values.push(
+      ...digits.map((digit) => digit * 10 ** i).filter((x) => x >= low * 0.999 && x <= high * 1.001),
+    );
+  }
+  const write = (x) => (x >= 0.01 && x <= 1000 ? String(Number(x.toPrecision(1))) : x.toExponential(0));
+  return { values, labels: values.map((x) => minus(write(x).replace("e+", "e"))), note: "" };
 }
 
 /** A number with a real minus sign. */
-export function minus(text) {
+function minus(text) {
   return text.replaceAll("-", "−");
 }
 

@@ -1,14 +1,15 @@
 // Colours of a page: custom properties of its style sheet, read once for every change of theme.
 
+import { hexToRgb } from "./colors.js";
+
 /** Reads colours by name (`ink` is the property `--ink`), and tells when they change. */
 export class Theme {
-  constructor(el) {
+  constructor(el, signal) {
     this.el = el;
     this.listeners = [];
     this.known = new Map();
-    this.system = matchMedia("(prefers-color-scheme: dark)");
-    this.follow = () => this.refresh();
-    this.system.addEventListener("change", this.follow);
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    system.addEventListener("change", () => this.refresh(), { signal });
   }
 
   /** Colour by name. */
@@ -23,11 +24,6 @@ export class Theme {
   /** Red, green and blue of a colour by name, 0 to 255. */
   rgb(name) {
     return hexToRgb(this.color(name));
-  }
-
-  isDark() {
-    const [red, green, blue] = this.rgb("paper");
-    return red + green + blue < 384;
   }
 
   /** "light", "dark", or "auto": as the system is. */
@@ -45,15 +41,4 @@ export class Theme {
   on(listener) {
     this.listeners.push(listener);
   }
-
-  close() {
-    this.system.removeEventListener("change", this.follow);
-  }
-}
-
-/** Red, green and blue of "#rgb" or "#rrggbb", 0 to 255. */
-export function hexToRgb(hex) {
-  const digits = hex.replace("#", "");
-  const pairs = digits.length === 3 ? [...digits].map((x) => x + x) : digits.match(/../g);
-  return pairs.slice(0, 3).map((pair) => parseInt(pair, 16));
 }

@@ -4,10 +4,10 @@ import {
   twice as double,
   UNIT,
 } from "./numbers.js";
-import { dataOf } from "../../../lintrans/pages/modules/start.js";
+import { decode } from "../../../lintrans/pages/modules/arrays.js";
 
 export function render({ model, el }) {
-  const data = dataOf(model);
+  const data = decode(model.get("data"));
   const worker = new Worker(URL.createObjectURL(new Blob([model.get("worker")])));
   const shown = document.createElement("p");
   el.append(shown);
@@ -19,7 +19,7 @@ export function render({ model, el }) {
       text: data.text,
       numbers: Array.from(data.numbers, String),
       shape: data.numbers.shape,
-      state: model.get("state"),
+      state: { ...model.get("base"), ...model.get("state") },
       color: getComputedStyle(shown).color,
     });
   };

@@ -1,9 +1,11 @@
 // Basins as a picture, from coarse to fine: what is already known is never computed again.
 
-import { CRISIS } from "../certificates.js";
-import { hexToRgb } from "../../../pages/modules/theme.js";
-import { linspace } from "../problem.js";
-import { REGIMES } from "../regimes.js";
+import { linspace } from "../../../pages/modules/arrays.js";
+import { along, hexToRgb, lighter, packed, RAMP } from "../../../pages/modules/colors.js";
+import { Picture } from "../../../pages/modules/picture.js";
+import { attractorCode } from "../kernels/basins.js";
+import { CRISIS } from "../kernels/certificates.js";
+import { REGIMES } from "../kernels/regimes.js";
 import { isPlain, variantOf } from "../run.js";
 
 const STRIDES = [16, 8, 4, 2, 1];
@@ -13,22 +15,15 @@ const MAX_SIDE = 1024; // cells along an axis
 const DIVERGENT = REGIMES.indexOf("divergent");
 const CONVERGED = [REGIMES.indexOf("monotone"), REGIMES.indexOf("catapult")];
 const EMPTY = 255;
-const LEVELS = 255;
-const RAMP = [
-  [22, 38, 84],
-  [32, 96, 134],
-  [76, 152, 122],
-  [178, 198, 92],
-  [250, 236, 160],
-];
+const LEVELS = 255; // of a ramp
+const LEAST_SHARE = 0.002; // that is worth naming: lines of starts on a slice are not
 
 /** Endings of a grid of starts, and their picture. */
 export class Basin {
   constructor(session, onChange) {
     this.session = session;
     this.onChange = onChange;
-    this.image = document.createElement("canvas");
-    this.shown = null;
+    this.picture = new Picture();
     this.cells = null;
     session.theme.on(() => this.cells && this.color(this.cells));
   }
@@ -58,24 +53,28 @@ export class Basin {
       attractor: plain ? this.attractor() : 0,
       regimeOnly: plain && cells.show === "regime",
     };
-    const jobs = STRIDES.flatMap((stride, level) => tasksOf(grid, stride, level === 0));
+    const jobs = STRIDES.flatMap((_, level) => jobsOf(grid, level));
     const tasks = jobs.map((job) => ({
       kind: "basinPoints",
-      rank: STRIDES.indexOf(job.stride),
+      rank: job.level,
       args: { ...shared, ...pointsOf(grid, job) },
     }));
-    this.began = performance.now();
-    this.latency = {};
-    const left = STRIDES.map((stride) => jobs.filter((job) => job.stride === stride).length);
-    let level = 0; // that is not complete; a finer one may be complete before
-    session.pool.ask("basin", tasks, (found, i) => {
+    const onPart = this.collector(cells, jobs);
+    session.pool.ask("basin", tasks, { onPart });
+  }
+
+  /** What takes the answers: a level is shown once it and all coarser ones are complete. */
+  collector(cells, jobs) {
+    const left = STRIDES.map((_, level) => jobs.filter((job) => job.level === level).length);
+    let level = 0;
+    return (found, i) => {
       keep(cells, jobs[i], found);
-      left[STRIDES.indexOf(jobs[i].stride)] -= 1;
+      left[jobs[i].level] -= 1;
       if (left[level] !== 0) return;
       while (left[level + 1] === 0) level += 1;
       this.finishLevel(cells, STRIDES[level]);
       level += 1;
-    });
+    };
   }
 
   /** Regime of what neither diverges nor settles: that of the attractor on the balanced slice. */
@@ -83,7 +82,7 @@ export class Basin {
     const { mu } = this.session.state;
     if (this.knownFor !== mu) {
       this.knownFor = mu;
-      this.known = this.session.attractorAt(mu);
+      this.known = attractorCode(mu);
     }
     return this.known;
   }
@@ -91,7 +90,6 @@ export class Basin {
   finishLevel(cells, stride) {
     this.cells = cells;
     cells.stride = stride;
-    this.latency[stride] = performance.now() - this.began;
     this.color(cells);
     this.onChange();
   }
@@ -110,18 +108,7 @@ export class Basin {
         fillBlock(pixels, place, look(row * columns + column));
       }
     }
-    this.image.width = columns;
-    this.image.height = rows;
-    this.image.getContext("2d").putImageData(image, 0, 0);
-    this.shown = { x: [grid.x[0], grid.x.at(-1)], y: [grid.y[0], grid.y.at(-1)] };
-  }
-
-  /** The last picture, where it belongs in the present window. */
-  draw(pen, frame) {
-    if (this.shown === null) return;
-    const [x0, x1] = this.shown.x.map((u) => frame.x.pixel(u));
-    const [y0, y1] = this.shown.y.map((v) => frame.y.pixel(v));
-    pen.image(this.image, x0, y1, x1 - x0, y0 - y1);
+    this.picture.show(image, { x: [grid.x[0], grid.x.at(-1)], y: [grid.y[0], grid.y.at(-1)] });
   }
 
   /** Share of every regime that occurs, by label. */
@@ -135,11 +122,12 @@ export class Basin {
       n += 1;
     }
     return Object.fromEntries(
-      REGIMES.map((label, i) => [label, counts[i] / n]).filter(([, share]) => share > 0),
+      REGIMES.map((label, i) => [label, counts[i] / n]).filter(([, share]) => share > LEAST_SHARE),
     );
   }
 
   table() {
+    if (this.cells === null || this.cells.stride > 1) return null;
     const { grid, regime, steps, sharpness, branch } = this.cells;
     const { x, y } = grid;
     const n = x.length * y.length;
@@ -171,22 +159,20 @@ function blank(grid, state) {
   };
 }
 
-/** Jobs of one level: rows of cells at a stride, without those of the level before. */
-function tasksOf({ x, y }, stride, isFirst) {
-  const perRow = Math.ceil(x.length / stride);
-  const rows = Math.max(1, Math.floor(STARTS_PER_TASK / perRow)) * stride;
-  const jobs = [];
-  for (let first = 0; first < y.length; first += rows) {
-    jobs.push({ stride, isFirst, first, last: Math.min(y.length, first + rows) });
-  }
-  return jobs;
+/** Jobs of one level: rows of cells at its stride, without those of the level before. */
+function jobsOf({ x, y }, level) {
+  const stride = STRIDES[level];
+  const rows = Math.max(1, Math.floor(STARTS_PER_TASK / Math.ceil(x.length / stride))) * stride;
+  const firsts = Array.from({ length: Math.ceil(y.length / rows) }, (_, i) => i * rows);
+  return firsts.map((first) => ({ level, first, last: Math.min(y.length, first + rows) }));
 }
 
 /** Visit the cells of a job: its number, column and row. */
-function eachCell({ x }, { stride, isFirst, first, last }, visit) {
+function eachCell({ x }, { level, first, last }, visit) {
+  const stride = STRIDES[level];
   for (let row = first; row < last; row += stride) {
-    const old = !isFirst && row % (2 * stride) === 0;
-    for (let column = old ? stride : 0; column < x.length; column += old ? 2 * stride : stride) {
+    const isOld = level > 0 && row % (2 * stride) === 0;
+    for (let column = isOld ? stride : 0; column < x.length; column += isOld ? 2 * stride : stride) {
       visit(row * x.length + column, column, row);
     }
   }
@@ -222,20 +208,11 @@ function fillBlock(pixels, { column, row, columns, rows, stride }, color) {
   }
 }
 
-/** A colour as the four bytes of a pixel, red first. */
-function packed([red, green, blue]) {
-  return (255 << 24) | (blue << 16) | (green << 8) | red;
-}
-
-function lighter(color, part) {
-  return color.map((x) => x + (255 - x) * part);
-}
-
 /** Looks: of cells and the colours of regimes, the function that colours a cell. */
 const LOOKS = { regime: plainLook, steps: speedLook, sharpness: sharpnessLook, branch: sideLook };
 
 function plainLook(cells, base) {
-  const colors = base.map(packed);
+  const colors = base.map((color) => packed(color));
   return (cell) => colors[cells.regime[cell]];
 }
 
@@ -255,7 +232,7 @@ function speedLook(cells, base) {
 /** From dark at the flattest minimum, sharpness 2, to light at the edge of stability, 2 / mu. */
 function sharpnessLook(cells, base) {
   const top = Math.max(2.0001, 2 / cells.mu);
-  const colors = base.map(packed);
+  const colors = base.map((color) => packed(color));
   const ramp = Uint32Array.from({ length: LEVELS + 1 }, (_, i) => packed(along(RAMP, i / LEVELS)));
   return (cell) => {
     const part = (cells.sharpness[cell] - 2) / (top - 2);
@@ -264,14 +241,8 @@ function sharpnessLook(cells, base) {
   };
 }
 
-function along(ramp, part) {
-  const place = part * (ramp.length - 1);
-  const i = Math.min(ramp.length - 2, Math.floor(place));
-  return ramp[i].map((x, k) => x + (ramp[i + 1][k] - x) * (place - i));
-}
-
 /** Lighter where training ends at a < 0. */
 function sideLook(cells, base) {
-  const colors = [base, base.map((color) => lighter(color, 0.55))].map((list) => list.map(packed));
+  const colors = [base, base.map((color) => lighter(color, 0.55))].map((list) => list.map((color) => packed(color)));
   return (cell) => colors[cells.branch[cell] < 0 ? 1 : 0][cells.regime[cell]];
 }

@@ -3,47 +3,30 @@
 import { Frame } from "../../../pages/modules/axes.js";
 import { Panel } from "../../../pages/modules/panel.js";
 import { Scale, short } from "../../../pages/modules/scales.js";
-import { nextA, residual } from "../map.js";
-import { changesRun } from "../run.js";
+import { orbitLine } from "../commands.js";
+import { nextA, residual } from "../kernels/map.js";
+import { isPlain } from "../run.js";
 
 const N = 300;
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 36 };
 
 /** Cobweb, exact on the slice b = 0; off it the corners leave the curve. */
-export class Cobweb {
+export class Cobweb extends Panel {
   constructor(session) {
-    this.session = session;
-    this.panel = new Panel(
-      {
-        name: "cobweb",
-        title: "Cobweb",
-        help:
-          "From a value of the mode a = √μ (u + v) / 2 go up to the curve, which is the next value, then across to the " +
-          "diagonal, and again. It is exact for balanced runs, u = v.",
-        draw: (pen, width, height) => this.draw(pen, width, height),
-        drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
-        describe: () => this.describe(),
-        table: () => this.table(),
-        command: () =>
-          session.command(
-            "orbit",
-            [`--mu ${session.state.mu}`, `--n-steps ${session.state.steps}`],
-            ["start", "variant"],
-          ),
-      },
-      session,
-    );
-    this.el = this.panel.el;
+    super(session, {
+      name: "cobweb",
+      title: "Cobweb",
+      help:
+        "From a value of the mode a = √μ (u + v) / 2 go up to the curve, which is the next value, then across to " +
+        "the diagonal, and again. It is exact for balanced runs, u = v.",
+    });
   }
 
-  update(changed) {
-    if (changesRun(changed)) this.panel.describe();
-    this.panel.remark(this.session.run.b[0] === 0 ? "" : "off the slice u = v the corners leave the curve");
-    this.panel.invalidate();
-  }
-
-  tick() {
-    this.panel.move();
+  update() {
+    super.update();
+    const { run, state } = this.session;
+    const off = run.b[0] === 0 ? "" : "off the slice u = v the corners leave the curve";
+    this.remark(isPlain(state) ? off : "the curve is that of plain gradient descent");
   }
 
   frame(width, height) {
@@ -75,13 +58,17 @@ export class Cobweb {
   }
 
   describe() {
-    const { mu } = this.session.state;
-    return `Cobweb of the balanced slice at μ = ${short(mu, 6)}: the cubic a (1 + μ) − a³, the diagonal, and the run.`;
+    const mu = short(this.session.state.mu, 6);
+    return `Cobweb of the balanced slice at μ = ${mu}: the cubic a (1 + μ) − a³, the diagonal, and the run.`;
   }
 
   table() {
     const { a } = this.session.run;
     return { a: a.subarray(0, -1), next_a: a.subarray(1) };
+  }
+
+  command() {
+    return orbitLine(this.session.state);
   }
 }
 

@@ -1,28 +1,40 @@
-// What a reader can set: mu, the start, and the animation.
+// What a reader can set: mu, the learning rate, the start, and the animation.
 
-import { button, numberBox, slider } from "../../../pages/modules/controls.js";
-import { h, put, wantsStillness } from "../../../pages/modules/dom.js";
-import { icon } from "../../../pages/modules/icons.js";
-import { FULL_MU, MAX_STEPS, MU_LIMITS, START_LIMITS } from "../fields.js";
+import { fieldNumber, fieldSlider, numberBox } from "../../../pages/modules/controls.js";
+import { h } from "../../../pages/modules/dom.js";
+import { MU_LIMITS, START_LIMITS } from "../fields.js";
 
-const FRAME_MS = 100; // longest step of the clock: a page in the background does not jump
+const MU_RANGE = { low: 0.2, high: 2.2 };
 
-/** Bar with mu, learning rate, start, and the buttons of the animation. */
+/** Bar with all of them. A part. */
 export class Controls {
   constructor(session) {
     this.session = session;
-    this.playing = false;
-    this.parts = [
-      this.mu(),
-      session.problem.unit === null ? null : this.rate(),
-      this.start(),
-      this.clock(),
-    ].filter(Boolean);
-    this.el = h(
-      "section",
-      { class: "controls", "aria-label": "Controls" },
-      this.parts.map((part) => part.el),
-    );
+    const { clock } = session;
+    const mu = fieldSlider(session, "mu", { label: "μ", ...MU_RANGE });
+    const rate = session.problem.unit === null ? null : this.rate();
+    const [u, v] = ["u", "v"].map((name) => this.start(name));
+    const limits = [0, session.store.fields.t.high];
+    this.shown = numberBox("step shown", {
+      get: () => session.step,
+      set: (x) => clock.go(Math.round(x)),
+      limits,
+    });
+    const steps = fieldNumber(session, "steps", "number of steps");
+    const speed = fieldSlider(session, "speed", {
+      label: "steps/s",
+      low: 0.5,
+      high: 240,
+      log: true,
+      
+    });
+    const trail = fieldNumber(session, "trail", "steps of the trail");
+    this.parts = [mu, rate, u, v, this.shown, steps, speed, trail].filter(Boolean);
+    const row = (...items) => h("span", { class: "row" }, ...items);
+    const time = [clock.el, row("step", this.shown.el, "of", steps.el), speed.el, row("trail", trail.el)];
+    const place = row("start u", u.el, "v", v.el);
+    const label = { class: "controls", "aria-label": "Controls" };
+    this.el = h("section", label, mu.el, rate && rate.el, place, h("span", { class: "row clock" }, time));
   }
 
   update() {
@@ -31,19 +43,6 @@ export class Controls {
 
   tick() {
     this.shown.update();
-  }
-
-  mu() {
-    const { session } = this;
-    return slider({
-      label: "μ",
-      low: FULL_MU[0] / 3,
-      high: 2.2,
-      limits: MU_LIMITS,
-      get: () => session.state.mu,
-      set: (mu, drag) => session.set({ mu }, { drag }),
-      commit: () => session.store.commit(),
-    });
   }
 
   rate() {
@@ -57,99 +56,9 @@ export class Controls {
     return { el: h("label", { class: "row" }, "η", box.el), update: box.update };
   }
 
-  start() {
+  start(name) {
     const { session } = this;
-    const of = (name) =>
-      numberBox(`start ${name}`, {
-        get: () => session.state[name],
-        set: (value) => session.set({ [name]: value, t: 0 }),
-        limits: START_LIMITS,
-      });
-    const [u, v] = [of("u"), of("v")];
-    const update = () => [u, v].forEach((box) => box.update());
-    return { el: h("span", { class: "row" }, "start u", u.el, "v", v.el), update };
-  }
-
-  clock() {
-    const { session } = this;
-    const go = (time) => {
-      this.pause();
-      session.moveTo(time);
-      session.set({ t: session.step });
-    };
-    const buttons = [
-      button(icon("first"), () => go(0), { title: "Back to the start", kind: "tool" }),
-      button(icon("back"), () => go(session.step - 1), { title: "One step back", kind: "tool" }),
-      button(h("span", {}, icon("play"), " Play"), () => this.toggle(), { kind: "main play" }),
-      button(icon("next"), () => go(session.step + 1), { title: "One step on", kind: "tool" }),
-    ];
-    [, , this.play] = buttons;
-    this.shown = numberBox("step shown", { get: () => session.step, set: go, limits: [0, MAX_STEPS] });
-    const steps = numberBox("number of steps", {
-      get: () => session.state.steps,
-      set: (x) => session.set({ steps: Math.round(x) }),
-      limits: [1, MAX_STEPS],
-    });
-    const speed = slider({
-      label: "speed",
-      low: 0.5,
-      high: 240,
-      log: true,
-      get: () => session.state.speed,
-      set: (x, drag) => session.set({ speed: Number(x.toPrecision(2)) }, { drag }),
-      commit: () => session.store.commit(),
-      unit: "steps/s",
-    });
-    const trail = numberBox("steps of the trail", {
-      get: () => session.state.trail,
-      set: (x) => session.set({ trail: Math.round(x) }),
-      limits: [0, MAX_STEPS],
-    });
-    const el = h(
-      "span",
-      { class: "row clock" },
-      buttons.map((x) => x.el),
-      h("span", { class: "row" }, "step", this.shown.el, "of", steps.el),
-      speed.el,
-      h("span", { class: "row" }, "trail", trail.el),
-    );
-    return { el, update: () => [this.shown, steps, speed, trail].forEach((part) => part.update()) };
-  }
-
-  toggle() {
-    if (this.playing) this.pause();
-    else this.begin();
-  }
-
-  begin() {
-    const { session } = this;
-    if (session.step >= session.state.steps) session.moveTo(0);
-    this.playing = true;
-    put(this.play.el, icon("pause"), " Pause");
-    this.frames = [];
-    this.last = performance.now();
-    requestAnimationFrame((now) => this.frame(now));
-  }
-
-  /** One frame. A reader who wants little motion sees whole steps, at most two a second. */
-  frame(now) {
-    if (!this.playing) return;
-    const { session } = this;
-    const seconds = Math.min(FRAME_MS, now - this.last) / 1000;
-    this.frames.push(now - this.last);
-    this.last = now;
-    const speed = wantsStillness() ? Math.min(2, session.state.speed) : session.state.speed;
-    const before = session.step;
-    session.time = Math.min(session.state.steps, session.time + seconds * speed);
-    if (session.step !== before) session.moveTo(session.time);
-    if (session.step >= session.state.steps) this.pause();
-    else requestAnimationFrame((next) => this.frame(next));
-  }
-
-  pause() {
-    if (!this.playing) return;
-    this.playing = false;
-    put(this.play.el, icon("play"), " Play");
-    this.session.set({ t: this.session.step });
+    const set = (value) => session.startAt({ [name]: value });
+    return numberBox(`start ${name}`, { get: () => session.state[name], set, limits: START_LIMITS });
   }
 }

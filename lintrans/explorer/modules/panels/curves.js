@@ -7,17 +7,23 @@ import { isPlain } from "../run.js";
 const OVERLAP = 1.2; // of the slope 1 at which columns take over from rows
 
 /** Invariant ellipse a^2 / (2 + mu) + b^2 / (2 - mu) = 1, for 0 < mu < 2. */
-export function ellipseConic(mu) {
+function ellipseConic(mu) {
   const [along, across] = [mu / (4 * (2 + mu)), mu / (4 * (2 - mu))];
   return { p: along + across, q: along - across };
 }
 
+/** Ellipse of one batch alone, from its half axes along the modes a and b. */
+export function batchConic(mu, axes) {
+  const [along, across] = axes.map((x) => mu / (4 * x * x));
+  return { p: along + across, q: along - across };
+}
+
 /** Edge of stability mu (u^2 + v^2) = 2: minima inside are stable. */
-export function edgeConic(mu) {
+function edgeConic(mu) {
   return { p: mu / 2, q: 0 };
 }
 
-export const MINIMA = { p: 0, q: 0.5 }; // uv = 1
+const MINIMA = { p: 0, q: 0.5 }; // uv = 1
 
 /** Names of the curves that are drawn, and the classes of their strokes in a legend. */
 export function curveNames(session) {

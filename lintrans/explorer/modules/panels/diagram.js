@@ -1,186 +1,210 @@
 // The orbit diagram over mu, with landmarks and a cursor to drag.
 
 import { Frame } from "../../../pages/modules/axes.js";
-import { listenToPointer } from "../../../pages/modules/controls.js";
+import { fieldChoice } from "../../../pages/modules/controls.js";
+import { drawCursor, drawMarks, drawNames } from "../../../pages/modules/marks.js";
 import { Panel, zoomTools } from "../../../pages/modules/panel.js";
+import { listenToPointer } from "../../../pages/modules/pointer.js";
 import { Scale, short } from "../../../pages/modules/scales.js";
+import { legible, widened, within, zoomed } from "../../../pages/modules/windows.js";
+import { option } from "../commands.js";
 import { FULL_MU, LEAST_WIDTH, MU_LIMITS } from "../fields.js";
-import { option } from "../problem.js";
-import { title } from "../run.js";
-import { drawCursor, drawLandmarks, drawNames } from "./landmarks.js";
-import { OrbitImage, SAMPLES } from "./orbit_image.js";
+import { title } from "../words.js";
+import { OrbitImage } from "./orbit_image.js";
 
 const MARGIN = { left: 56, right: 14, top: 50, bottom: 38 };
 const LABELS = { uv: "prediction uv", a: "mean mode a", loss: "loss (uv − 1)² / 2" };
-const FIELDS = ["window", "heights", "quantity", "from", "decay", "momentum", "schedule"];
+const QUANTITIES = [
+  ["uv", "prediction uv"],
+  ["a", "mean mode a"],
+  ["loss", "loss"],
+];
+const STARTS = [
+  ["probe", "the probe start"],
+  ["start", "this start"],
+];
+const AXES = [
+  ["1", "learning rate η"],
+  ["0", "step size μ"],
+];
+const FIELDS = ["window", "heights", "quantity", "decay", "momentum", "schedule"];
+const END = "Float64 ends here: pixels have few numbers between them.";
 const KEY_STEP = 0.005; // of the window
 const LEAST_BOX = 5; // pixels
+const NARROW = 0.1; // of a window whose width is worth saying
 
 /** The margin that the panels over mu share, so that they stand above each other. */
 export const MU_MARGIN = { left: MARGIN.left, right: MARGIN.right };
 
 /** Orbit diagram, and its window. */
-export class Diagram {
+export class Diagram extends Panel {
   constructor(session) {
-    this.session = session;
-    this.box = null; // that is being drawn, in pixels
-    this.boxing = false;
-    this.image = new OrbitImage(session, () => this.show());
-    const tools = zoomTools("orbit diagram", {
-      zoom: (factor) => this.zoom(session.state.mu, factor),
-      reset: () => session.set({ window: FULL_MU, heights: null }),
-      boxing: { toggle: () => this.toggleBox(), isOn: () => this.boxing },
-    });
-    const spec = {
+    super(session, {
       name: "diagram",
       title: "Orbit diagram",
       role: "slider",
-      tools,
       help:
         "For every step size μ, the predictions that training takes in the long run. One line: it converges. Two " +
         "lines: it jumps between two values. A band: chaos. Nothing: it diverges. Drag to move μ.",
-      keys: (event) => this.key(event),
-      draw: (pen, width, height) => this.draw(pen, width, height),
-      drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
-      describe: () =>
-        "Cursor at the effective step size μ. Arrow keys move it, plus and minus zoom, 0 shows all.",
-      value: () => this.value(),
-      table: () => this.image.table(this.columns()),
-      command: () => this.command(),
-      onResize: () => this.request(),
-    };
-    this.panel = new Panel(spec, session);
-    this.el = this.panel.el;
+    });
+    this.box = null; // that is being drawn, in pixels
+    this.isBoxing = false;
+    this.image = new OrbitImage(session, () => this.show());
+    this.addTools(...this.choices(), ...this.zooms());
     this.listen();
+  }
+
+  choices() {
+    const { session } = this;
+    const whole = { hidden: true, also: () => ({ heights: null }) };
+    const rates =
+      session.problem.unit === null ? [] : [fieldChoice(session, "rates", "Axis", AXES, { hidden: true })];
+    return [
+      fieldChoice(session, "quantity", "Quantity", QUANTITIES, whole),
+      fieldChoice(session, "from", "Start of the orbits", STARTS, whole),
+      ...rates,
+    ];
+  }
+
+  zooms() {
+    return zoomTools("orbit diagram", {
+      zoom: (factor) => this.zoom(this.session.state.mu, factor),
+      reset: () => this.session.set({ window: FULL_MU, heights: null }),
+      box: { toggle: () => this.toggleBox(), isOn: () => this.isBoxing },
+    });
   }
 
   update(changed) {
     const moved = FIELDS.some((name) => changed.has(name));
-    const restarted = this.session.state.from === "start" && (changed.has("u") || changed.has("v"));
-    if (moved || restarted) this.request();
-    this.panel.describe();
-    this.panel.invalidate();
+    if (moved || this.session.movesStarts(changed)) this.resized();
+    super.update(changed);
   }
 
-  tick() {
-    this.panel.move();
-  }
-
-  request() {
-    if (this.panel.width > 0) this.image.request(this.frame());
+  resized() {
+    if (this.width > 0) this.image.request(this.frame());
   }
 
   show() {
     const [low, high] = this.session.state.window;
-    const ends = high - low <= LEAST_WIDTH * 1.5;
-    const wide = high - low < 0.1 ? `${short(high - low, 2)} wide` : "drag the cursor";
-    this.panel.remark(ends ? "Float64 ends here: pixels have few numbers between them." : wide);
-    this.panel.invalidate();
+    const wide = high - low < NARROW ? `${short(high - low, 2)} wide` : "drag the cursor";
+    this.remark(this.isEnd() ? END : wide);
+    this.invalidate();
   }
 
-  /** The cursor as a slider, for those who hear the page. */
+  /** Whether a zoom goes no further. */
+  isEnd() {
+    const [low, high] = this.session.state.window;
+    return high - low <= LEAST_WIDTH * 1.5;
+  }
+
+  describe() {
+    return "Cursor at the effective step size μ. Arrow keys move it, plus and minus zoom, 0 shows all.";
+  }
+
   value() {
     const { problem, state, verdict } = this.session;
     const text = `${problem.words(state.mu)}: ${title(verdict)}`;
     return { now: state.mu, low: MU_LIMITS[0], high: MU_LIMITS[1], text };
   }
 
-  frame(width = this.panel.width, height = this.panel.height) {
+  frame(width = this.width, height = this.height) {
     const { session } = this;
-    const x = { scale: session.muScale(), label: session.muLabel() };
     const y = { scale: new Scale(...this.image.heights()), label: LABELS[session.state.quantity] };
-    return new Frame(width, height, { x, y, margin: MARGIN });
+    return new Frame(width, height, { x: session.muAxis(), y, margin: MARGIN });
   }
 
   draw(pen, width, height) {
-    const { session } = this;
+    const { theme, marks } = this.session;
     const frame = this.frame(width, height);
-    frame.drawGrid(pen, session.theme);
+    frame.drawGrid(pen, theme);
     frame.clipped(pen, () => {
-      this.image.draw(pen, frame);
-      drawLandmarks(pen, frame, session);
+      this.image.picture.draw(pen, frame);
+      drawMarks(pen, frame, theme, marks);
     });
-    frame.drawAxes(pen, session.theme);
-    drawNames(pen, frame, session);
+    frame.drawAxes(pen, theme);
+    drawNames(pen, frame, theme, marks);
+    if (this.isEnd())
+      pen.text(END, frame.left + 8, frame.top + 16, { color: theme.color("ink"), halo: theme.color("card") });
   }
 
   /** The cursor, where the run is now, and a box that is being drawn. */
   drawMoving(pen, width, height) {
-    const { session } = this;
-    const { run, step, theme, state } = session;
+    const { run, step, theme, state } = this.session;
     const frame = this.frame(width, height);
-    drawCursor(pen, frame, session);
+    const color = theme.color("accent");
     const value = { uv: run.prediction, a: run.a, loss: run.loss }[state.quantity][step];
-    const draw = () => frame.dots(pen, [state.mu], [value], 5, { color: theme.color("accent") });
-    frame.clipped(pen, draw);
-    if (this.box) this.drawBox(pen);
-  }
-
-  drawBox(pen) {
+    drawCursor(pen, frame, theme, state.mu);
+    frame.clipped(pen, () => frame.dots(pen, [state.mu], [value], 5, { color }));
+    if (this.box === null) return;
     const [left, right, top, bottom] = edgesOf(this.box);
-    const color = this.session.theme.color("accent");
     pen.rectangle(left, top, right - left, bottom - top, { color, alpha: 0.18 });
     pen.rectangle(left, top, right - left, bottom - top, { color, hollow: true, width: 1.5 });
   }
 
   listen() {
-    const { canvas } = this.panel;
-    listenToPointer(canvas, {
+    listenToPointer(this.canvas, {
       press: (p) => this.press(p),
       drag: (p) => this.drag(p),
-      release: (p, cancelled) => this.release(cancelled),
+      release: (p, isCancelled) => this.release(isCancelled),
       zoom: (p, factor) => this.zoom(this.frame().x.value(p.x), factor),
-    });
-    canvas.addEventListener("dblclick", (event) => {
-      const x = event.clientX - canvas.getBoundingClientRect().left;
-      this.zoom(this.frame().x.value(x), event.shiftKey ? 4 : 1 / 4);
+      hover: (p) => this.read(this.words(p)),
+      leave: () => this.read(null),
+      twice: (p) => this.zoom(this.frame().x.value(p.x), p.shift ? 4 : 1 / 4),
     });
   }
 
+  /** What is under the pointer. */
+  words(p) {
+    const frame = this.frame();
+    if (!frame.has(p.x, p.y)) return null;
+    const { problem, state } = this.session;
+    return `${problem.words(frame.x.value(p.x))}, ${state.quantity} = ${short(frame.y.value(p.y))}`;
+  }
+
   press(p) {
-    if (this.boxing || p.shift) this.box = { x0: p.x, y0: p.y, x1: p.x, y1: p.y };
+    if (this.isBoxing || p.shift) this.box = { x0: p.x, y0: p.y, x1: p.x, y1: p.y };
     else this.moveCursor(p.x);
   }
 
   drag(p) {
     if (this.box === null) this.moveCursor(p.x);
     else Object.assign(this.box, { x1: p.x, y1: p.y });
-    this.panel.invalidate();
+    this.move();
   }
 
-  release(cancelled) {
-    if (this.box !== null && !cancelled) this.takeBox();
+  release(isCancelled) {
+    if (this.box !== null && !isCancelled) this.takeBox();
     this.box = null;
     this.session.store.commit();
-    this.panel.invalidate();
+    this.move();
   }
 
   moveCursor(x) {
     const { window } = this.session.state;
-    this.session.set({ mu: legible(within(this.frame().x.value(x), window), window) }, { drag: true });
+    const mu = within(legible(this.frame().x.value(x), window), window);
+    this.session.set({ mu: within(mu, MU_LIMITS) }, { drag: true });
   }
 
   toggleBox() {
-    this.boxing = !this.boxing;
-    this.panel.invalidate();
+    this.isBoxing = !this.isBoxing;
+    this.tools.forEach((tool) => tool.update());
   }
 
   takeBox() {
     const frame = this.frame();
     const [left, right, top, bottom] = edgesOf(this.box);
     if (right - left < LEAST_BOX || bottom - top < LEAST_BOX) return;
-    this.boxing = false;
-    const window = widened([frame.x.value(left), frame.x.value(right)]);
-    this.session.set({ window, heights: widened([frame.y.value(bottom), frame.y.value(top)]) });
+    this.isBoxing = false;
+    const window = widened([frame.x.value(left), frame.x.value(right)], LEAST_WIDTH);
+    const heights = widened([frame.y.value(bottom), frame.y.value(top)], LEAST_WIDTH);
+    this.session.set({ window, heights });
   }
 
   /** Zoom about a place; heights follow by themselves unless a box was chosen. */
-  zoom(centre, factor) {
+  zoom(place, factor) {
     const { window, heights } = this.session.state;
-    const about = within(centre, window);
-    const next = widened(window.map((mu) => about + (mu - about) * factor));
-    const limited = [Math.max(MU_LIMITS[0], next[0]), Math.min(MU_LIMITS[1], next[1])];
-    this.session.set({ window: limited, heights: factor > 1 ? null : heights });
+    const next = zoomed(window, place, factor, { least: LEAST_WIDTH, limits: MU_LIMITS });
+    this.session.set({ window: next, heights: factor > 1 ? null : heights });
   }
 
   key(event) {
@@ -198,37 +222,22 @@ export class Diagram {
   }
 
   columns() {
-    return this.image.pixels ? this.image.pixels.columns : Math.round(this.frame().width);
+    return this.image.found ? this.image.found.columns : Math.round(this.frame().width);
+  }
+
+  table() {
+    return this.image.table(this.columns());
   }
 
   command() {
     const { state } = this.session;
     const [low, high] = state.window;
-    const { nSamples } = this.image.counts();
     const words = [option("--mu", `${low}:${high}:${this.columns()}`)];
-    if (nSamples !== SAMPLES) words.push(`--n-samples ${nSamples}`);
-    return this.session.command("bifurcation", words, [state.from === "start" && "start", "variant"]);
+    return this.session.commandLine("bifurcation", words, [state.from === "start" && "start", "variant"]);
   }
 }
 
 /** Left, right, top and bottom of a box in pixels. */
 function edgesOf({ x0, y0, x1, y1 }) {
   return [Math.min(x0, x1), Math.max(x0, x1), Math.min(y0, y1), Math.max(y0, y1)];
-}
-
-function within(value, [low, high]) {
-  return Math.min(high, Math.max(low, value));
-}
-
-/** A value with no more digits than the window can tell, so that it can be read and typed. */
-function legible(value, [low, high]) {
-  const digits = Math.max(0, Math.min(17, Math.ceil(3.5 - Math.log10(high - low))));
-  return Number(value.toFixed(digits));
-}
-
-/** The range, or one about its middle that is as narrow as float64 allows. */
-function widened([low, high]) {
-  if (high - low >= LEAST_WIDTH) return [low, high];
-  const middle = (low + high) / 2;
-  return [middle - LEAST_WIDTH / 2, middle + LEAST_WIDTH / 2];
 }

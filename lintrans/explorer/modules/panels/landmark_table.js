@@ -4,9 +4,10 @@ import { button } from "../../../pages/modules/controls.js";
 import { h, put } from "../../../pages/modules/dom.js";
 import { copyText } from "../../../pages/modules/export.js";
 import { short } from "../../../pages/modules/scales.js";
+import { promptLine } from "../commands.js";
 import { named } from "../problem.js";
 
-/** Critical values of mu: the landmarks, and the one up to which this start stays bounded. */
+/** Critical values of mu: the landmarks, and the one up to which this start stays bounded. A part. */
 export class LandmarkTable {
   constructor(session) {
     this.session = session;
@@ -20,7 +21,7 @@ export class LandmarkTable {
       { class: "panel landmarks", "aria-label": "Critical values" },
       h("header", {}, h("h2", {}, problem.prompt ? "Critical learning rates" : "Critical values of μ"), note),
       h("div", { class: "scrolls" }, h("table", {}, h("thead", {}, h("tr", {}, head)), this.body)),
-      problem.prompt ? this.commands() : null,
+      problem.prompt && this.commands(),
     );
   }
 
@@ -36,7 +37,7 @@ export class LandmarkTable {
     const { session } = this;
     const rate = session.problem.rate(mu);
     const go = button(name, () => session.set({ mu }), { kind: "tool" });
-    const cells = [rate === null ? null : short(rate, 4), short(mu, 6), meaning].filter(Boolean);
+    const cells = [rate !== null && short(rate, 4), short(mu, 6), meaning].filter(Boolean);
     return h("tr", {}, h("th", { scope: "row" }, go.el), ...cells.map((text) => h("td", {}, text)));
   }
 
@@ -44,13 +45,11 @@ export class LandmarkTable {
   commands() {
     const copy = (name) => async () => {
       const { session } = this;
-      const { data, weights } = session.problem.data.options;
       const rate = session.problem.rate(session.state.mu);
-      const line = ["lintrans", name, data, weights, `--step-size ${rate}`].filter(Boolean).join(" ");
+      const line = promptLine(session.data.options, name, rate);
       session.announce((await copyText(line)) ? `Copied: ${line}` : line);
     };
-    const names = ["reduce", "verify"];
-    const buttons = names.map((name) => button(`Copy lintrans ${name}`, copy(name)).el);
+    const buttons = ["reduce", "verify"].map((name) => button(`Copy lintrans ${name}`, copy(name)).el);
     return h("div", { class: "row foot" }, buttons);
   }
 }

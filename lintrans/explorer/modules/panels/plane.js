@@ -1,15 +1,19 @@
 // The plane of starts (u, v) at one mu: where training ends from each, the curves of the theory, the run itself.
 
-import { choice, listenToPointer } from "../../../pages/modules/controls.js";
-import { h, put } from "../../../pages/modules/dom.js";
 import { Frame } from "../../../pages/modules/axes.js";
+import { RAMP } from "../../../pages/modules/colors.js";
+import { fieldChoice } from "../../../pages/modules/controls.js";
+import { h, put } from "../../../pages/modules/dom.js";
+import { rampEntry, stroke, swatch } from "../../../pages/modules/legend.js";
 import { Panel, zoomTools } from "../../../pages/modules/panel.js";
+import { listenToPointer } from "../../../pages/modules/pointer.js";
 import { Scale, short } from "../../../pages/modules/scales.js";
+import { legible, within } from "../../../pages/modules/windows.js";
+import { option } from "../commands.js";
 import { FULL_PLANE, LEAST_WIDTH, START_LIMITS } from "../fields.js";
-import { option } from "../problem.js";
-import { title } from "../run.js";
+import { title } from "../words.js";
 import { Basin } from "./basin_image.js";
-import { curveNames, drawConic, drawCurves } from "./curves.js";
+import { batchConic, curveNames, drawConic, drawCurves } from "./curves.js";
 
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 38 };
 const FIELDS = ["mu", "plane", "show", "decay", "momentum", "schedule"];
@@ -23,94 +27,73 @@ const SHOWN = [
 ];
 
 /** Basins, curves and the run. */
-export class Plane {
-  constructor(session) {
-    this.session = session;
+export class Plane extends Panel {
+  constructor(session, noisy) {
+    super(session, {
+      name: "plane",
+      title: "Plane of starts",
+      role: "application",
+      help:
+        "Every point is a start (u, v) of training; its colour says how training from there ends at this μ. Click or " +
+        "drag to choose the start. Inside the dashed ellipse no run diverges.",
+    });
+    this.noisy = noisy;
     this.basin = new Basin(session, () => this.show());
-    this.cloud = null; // states of many noisy runs, if there are any
-    this.ghost = null;
-    this.choice = choice("Colour of a start", SHOWN, {
-      get: () => session.state.show,
-      set: (show) => session.set({ show }),
-      hidden: true,
-    });
-    const tools = zoomTools("plane of starts", {
-      zoom: (factor) => this.zoom(this.middle(), factor),
-      reset: () => session.set({ plane: FULL_PLANE }),
-    });
     this.legend = h("ul", { class: "legend" });
-    this.panel = new Panel(
-      {
-        name: "plane",
-        below: this.legend,
-        title: "Plane of starts",
-        help:
-          "Every point is a start (u, v) of training; its colour says how training from there ends at this μ. Click or " +
-          "drag to choose the start. Inside the dashed ellipse no run diverges.",
-        role: "application",
-        tools: [this.choice, ...tools],
-        keys: (event) => this.key(event),
-        draw: (pen, width, height) => this.draw(pen, width, height),
-        drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
-        describe: () => this.describe(),
-        table: () => this.basin.table(),
-        command: () => this.command(),
-        onResize: () => this.request(),
-      },
-      session,
-    );
-    this.el = this.panel.el;
+    this.el.append(this.legend);
+    const zoom = (factor) => this.zoom(this.middle(), factor);
+    const reset = () => session.set({ plane: FULL_PLANE });
+    const look = fieldChoice(session, "show", "Colour of a start", SHOWN, { hidden: true });
+    this.addTools(look, ...zoomTools("plane of starts", { zoom, reset }));
     this.listen();
   }
 
   update(changed) {
-    if (FIELDS.some((name) => changed.has(name))) this.request();
-    this.choice.update();
-    this.panel.describe();
-    this.panel.invalidate();
+    if (FIELDS.some((name) => changed.has(name))) this.resized();
+    super.update(changed);
   }
 
-  tick() {
-    this.panel.move();
+  resized() {
+    if (this.width > 0) this.basin.request(this.frame());
   }
 
   /** The picture has got finer: draw it, and say what its colours are. */
   show() {
+    if (this.basin.cells !== null) this.writeLegend();
+    this.invalidate();
+  }
+
+  writeLegend() {
     const { palette } = this.session.problem;
-    const regimes = Object.entries(this.basin.shares()).map(([label, share]) =>
-      swatch(palette[label], label, share),
-    );
-    put(
-      this.legend,
-      regimes,
-      this.lookKey(),
-      curveNames(this.session).map(([name, kind]) => key(name, kind)),
-    );
-    this.panel.invalidate();
+    const { show } = this.basin.cells;
+    const isHidden = (label) => show === "sharpness" && ["monotone", "catapult"].includes(label);
+    const regimes = Object.entries(this.basin.shares()).map(([label, share]) => {
+      const words = `${label} ${share >= 0.005 ? `${Math.round(100 * share)} %` : "< 1 %"}`;
+      return isHidden(label) ? null : swatch(palette[label], words);
+    });
+    const curves = curveNames(this.session).map(([words, kind]) => stroke(kind, words));
+    const batches = this.noisy.found && stroke("batch", "noisy runs, ellipse of the next batch");
+    put(this.legend, regimes, this.shades(), curves, batches);
   }
 
   /** What shades of the colours mean. */
-  lookKey() {
+  shades() {
     const { show, mu } = this.basin.cells;
     const words = { steps: "lighter: takes longer", branch: "lighter: ends at a < 0" };
-    if (show === "sharpness") return ramp(`sharpness at the end, 2 to ${short(2 / mu, 3)}`);
+    if (show === "sharpness" && mu < 1)
+      return rampEntry(RAMP, `sharpness at the end, 2 to ${short(2 / mu, 3)}`);
     return words[show] ? h("li", {}, words[show]) : null;
   }
 
-  request() {
-    if (!(this.panel.width > 0)) return;
-    this.basin.request(this.frame());
-  }
-
   /** The window, with both axes at the same scale: it shows at least what the state asks for. */
-  frame(width = this.panel.width, height = this.panel.height) {
+  frame(width = this.width, height = this.height) {
     const [u0, u1, v0, v1] = this.session.state.plane;
     const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
     const unit = Math.max((u1 - u0) / inner[0], (v1 - v0) / inner[1]);
     const half = inner.map((pixels) => (unit * pixels) / 2);
-    const [u, v] = [(u0 + u1) / 2, (v0 + v1) / 2];
-    const x = { scale: new Scale(u - half[0], u + half[0]), label: "factor u of the start" };
-    const y = { scale: new Scale(v - half[1], v + half[1]), label: "factor v of the start" };
+    const axis = (middle, reach, label) => ({ scale: new Scale(middle - reach, middle + reach), label });
+    const x = axis((u0 + u1) / 2, half[0], "factor u of the start");
+    const y = axis((v0 + v1) / 2, half[1], "factor v of the start");
     return new Frame(width, height, { x, y, margin: MARGIN });
   }
 
@@ -118,7 +101,7 @@ export class Plane {
     const { session } = this;
     const frame = this.frame(width, height);
     frame.clipped(pen, () => {
-      this.basin.draw(pen, frame);
+      this.basin.picture.draw(pen, frame);
       drawCurves(pen, frame, session);
     });
     frame.drawAxes(pen, session.theme);
@@ -127,41 +110,35 @@ export class Plane {
   drawMoving(pen, width, height) {
     const frame = this.frame(width, height);
     frame.clipped(pen, () => {
-      if (this.cloud) this.drawCloud(pen, frame);
+      if (this.noisy.found) this.drawNoisy(pen, frame);
       this.drawRun(pen, frame);
-      if (this.ghost) this.drawGhost(pen, frame);
     });
   }
 
-  /** The run up to now: a fading trail, and the state. */
+  /** The run up to now: a trail, and the state. */
   drawRun(pen, frame) {
     const { run, step, state, theme } = this.session;
     const first = Math.max(0, step - state.trail);
     const us = run.u.subarray(first, step + 1);
     const vs = run.v.subarray(first, step + 1);
-    const halo = theme.color("card");
+    const [halo, accent] = ["card", "accent"].map((name) => theme.color(name));
     frame.line(pen, us, vs, { color: halo, width: 2.6, alpha: 0.55 });
-    frame.line(pen, us, vs, { color: theme.color("accent"), width: 1.1, alpha: 0.8 });
-    frame.dots(pen, us, vs, 2.4, { color: theme.color("accent") });
+    frame.line(pen, us, vs, { color: accent, width: 1.1, alpha: 0.8 });
+    frame.dots(pen, us, vs, 2.4, { color: accent });
     frame.dots(pen, [state.u], [state.v], 6, { color: halo, hollow: true, width: 4 });
-    frame.dots(pen, [state.u], [state.v], 6, { color: theme.color("accent"), hollow: true, width: 2 });
+    frame.dots(pen, [state.u], [state.v], 6, { color: accent, hollow: true, width: 2 });
     frame.dots(pen, [run.u[step]], [run.v[step]], 5.5, { color: halo });
-    frame.dots(pen, [run.u[step]], [run.v[step]], 4.2, { color: theme.color("accent") });
+    frame.dots(pen, [run.u[step]], [run.v[step]], 4.2, { color: accent });
   }
 
   /** Noisy runs at this step, and the ellipse of the batch that comes next. */
-  drawCloud(pen, frame) {
-    const { theme, step } = this.session;
-    const { us, vs, conic } = this.cloud.at(step);
-    frame.dots(pen, us, vs, 1.8, { color: theme.color("pink"), alpha: 0.8 });
-    const look = { color: theme.color("pink"), width: 1.6, dash: [2, 2] };
-    if (conic) drawConic(pen, frame, conic, look, theme.color("card"));
-  }
-
-  drawGhost(pen, frame) {
-    const { u, v } = this.ghost;
-    const look = { color: this.session.theme.color("ink"), size: 11, halo: this.session.theme.color("card") };
-    pen.text(`u = ${short(u)}, v = ${short(v)}`, frame.left + 6, frame.top + 14, look);
+  drawNoisy(pen, frame) {
+    const { theme, step, state } = this.session;
+    const { us, vs, axes } = this.noisy.at(step);
+    const color = theme.color("pink");
+    frame.dots(pen, us, vs, 1.8, { color, alpha: 0.8 });
+    const look = { color, width: 1.6, dash: [2, 2] };
+    if (axes) drawConic(pen, frame, batchConic(state.mu, axes), look, theme.color("card"));
   }
 
   listen() {
@@ -169,48 +146,42 @@ export class Plane {
       const frame = this.frame();
       return { u: frame.x.value(p.x), v: frame.y.value(p.y) };
     };
-    const { canvas } = this.panel;
-    listenToPointer(canvas, {
-      press: (p) => this.restart(at(p), true),
-      drag: (p) => this.restart(at(p), true),
+    const words = ({ u, v }) => `u = ${short(u)}, v = ${short(v)}`;
+    listenToPointer(this.canvas, {
+      press: (p) => this.startAt(at(p), { drag: true }),
+      drag: (p) => this.startAt(at(p), { drag: true }),
       release: () => this.session.store.commit(),
-      hover: (p) => this.showGhost(this.frame().has(p.x, p.y) ? at(p) : null),
-      leave: () => this.showGhost(null),
+      hover: (p) => this.read(this.frame().has(p.x, p.y) ? words(at(p)) : null),
+      leave: () => this.read(null),
       zoom: (p, factor) => this.zoom(at(p), factor),
     });
   }
 
-  showGhost(place) {
-    this.ghost = place;
-    this.panel.move();
-  }
-
-  restart({ u, v }, drag) {
-    const [u0, u1] = this.session.state.plane;
-    const digits = Math.max(0, Math.min(17, Math.ceil(3 - Math.log10(u1 - u0))));
-    const bounded = (x) => Number(Math.min(START_LIMITS[1], Math.max(START_LIMITS[0], x)).toFixed(digits));
-    this.session.set({ u: bounded(u), v: bounded(v), t: 0 }, { drag });
-    this.session.moveTo(0);
+  startAt({ u, v }, options) {
+    const span = this.session.state.plane.slice(0, 2);
+    const bounded = (x) => within(legible(x, span, 3), START_LIMITS);
+    this.session.startAt({ u: bounded(u), v: bounded(v) }, options);
   }
 
   middle() {
     const { plane, u, v } = this.session.state;
-    const inside = u > plane[0] && u < plane[1] && v > plane[2] && v < plane[3];
-    return inside ? { u, v } : { u: (plane[0] + plane[1]) / 2, v: (plane[2] + plane[3]) / 2 };
+    const isInside = u > plane[0] && u < plane[1] && v > plane[2] && v < plane[3];
+    return isInside ? { u, v } : { u: (plane[0] + plane[1]) / 2, v: (plane[2] + plane[3]) / 2 };
   }
 
   zoom({ u, v }, factor) {
     const [u0, u1, v0, v1] = this.session.state.plane;
-    const next = [u + (u0 - u) * factor, u + (u1 - u) * factor, v + (v0 - v) * factor, v + (v1 - v) * factor];
-    if (next[1] - next[0] < LEAST_WIDTH * 4 || next[1] - next[0] > 1000) return;
-    this.session.set({ plane: next });
+    if ((u1 - u0) * factor < LEAST_WIDTH * 4) return;
+    const about = (x, place) => place + (x - place) * factor;
+    this.session.set({ plane: [about(u0, u), about(u1, u), about(v0, v), about(v1, v)] });
   }
 
   key(event) {
     const { plane, u, v } = this.session.state;
     const step = (plane[1] - plane[0]) * KEY_STEP * (event.shiftKey ? 10 : 1);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-    if (event.key in moves) this.restart({ u: u + moves[event.key][0], v: v + moves[event.key][1] }, false);
+    const move = moves[event.key];
+    if (move) this.startAt({ u: u + move[0], v: v + move[1] });
     else if (event.key === "+" || event.key === "=") this.zoom(this.middle(), 1 / 2);
     else if (event.key === "-") this.zoom(this.middle(), 2);
     else if (event.key === "0") this.session.set({ plane: FULL_PLANE });
@@ -220,33 +191,21 @@ export class Plane {
 
   describe() {
     const { state, verdict } = this.session;
+    const start = `u = ${short(state.u)}, v = ${short(state.v)}`;
     return (
-      `Plane of starts at μ = ${short(state.mu, 6)}. The start is u = ${short(state.u)}, v = ${short(state.v)}: ` +
-      `${title(verdict)}. Arrow keys move it, plus and minus zoom.`
+      `Plane of starts at μ = ${short(state.mu, 6)}. The start is ${start}: ${title(verdict)}. ` +
+      "Arrow keys move it, plus and minus zoom."
     );
+  }
+
+  table() {
+    return this.basin.table();
   }
 
   command() {
     const { x, y } = this.basin.window(this.frame());
+    const range = ({ low, high, n }) => `${low}:${high}:${n}`;
     const words = [`--mu ${this.session.state.mu}`, option("--u", range(x)), option("--v", range(y))];
-    return this.session.command("basin", words, ["variant"]);
+    return this.session.commandLine("basin", words, ["variant"]);
   }
-}
-
-function swatch(color, label, share) {
-  const mark = h("span", { class: "swatch", "aria-hidden": "true" });
-  mark.style.backgroundColor = color;
-  return h("li", {}, mark, `${label} ${share >= 0.005 ? `${Math.round(100 * share)} %` : "< 1 %"}`);
-}
-
-function ramp(words) {
-  return h("li", {}, h("span", { class: "ramp", "aria-hidden": "true" }), words);
-}
-
-function key(name, kind) {
-  return h("li", {}, h("span", { class: `stroke ${kind}`, "aria-hidden": "true" }), name);
-}
-
-function range({ low, high, n }) {
-  return `${low}:${high}:${n}`;
 }

@@ -1,16 +1,17 @@
 // A schedule of step sizes, drawn by hand: factors on mu, step by step.
 
-import { choice, listenToPointer } from "../../../pages/modules/controls.js";
 import { Frame } from "../../../pages/modules/axes.js";
+import { choice } from "../../../pages/modules/controls.js";
 import { Panel } from "../../../pages/modules/panel.js";
+import { listenToPointer } from "../../../pages/modules/pointer.js";
 import { Scale } from "../../../pages/modules/scales.js";
-import { SCHEDULE_STEPS } from "../fields.js";
-import { variantOptions } from "../problem.js";
+import { within } from "../../../pages/modules/windows.js";
+import { orbitLine } from "../commands.js";
+import { SCHEDULE_STEPS, SCHEDULE_TOP } from "../fields.js";
 
-const TOP = 1.5;
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 36 };
 const KEY_STEP = 0.05;
-const PRESETS = {
+const SHAPES = {
   constant: null,
   "warm-up": (i) => Math.min(1, (i + 1) / 40),
   decay: (i) => Math.max(0.05, 1 - i / SCHEDULE_STEPS),
@@ -19,57 +20,26 @@ const PRESETS = {
 };
 
 /** The schedule, which the pointer draws; arrow keys move the factor at the step shown. */
-export class Schedule {
+export class Schedule extends Panel {
   constructor(session) {
-    this.session = session;
+    super(session, {
+      name: "schedule",
+      title: "Schedule of step sizes",
+      role: "application",
+      help:
+        "Draw a factor on μ for every step: a warm-up, a decay, anything. While it stays at most 1, a run that " +
+        "starts inside the ellipse never leaves it.",
+    });
     this.last = null;
-    this.preset = choice(
-      "Shape of the schedule",
-      [["", "shape …"], ...Object.keys(PRESETS).map((x) => [x, x])],
-      {
-        get: () => "",
-        set: (name) => name && this.take(PRESETS[name]),
-        hidden: true,
-      },
-    );
-    this.panel = new Panel(
-      {
-        name: "schedule",
-        title: "Schedule of step sizes",
-        help:
-          "Draw a factor on μ for every step: a warm-up, a decay, anything. While it stays at most 1, a run that " +
-          "starts inside the ellipse never leaves it.",
-        role: "application",
-        tools: [this.preset],
-        keys: (event) => this.key(event),
-        draw: (pen, width, height) => this.draw(pen, width, height),
-        drawMoving: (pen, width, height) => this.drawMoving(pen, width, height),
-        describe: () => this.describe(),
-        table: () => ({ step: this.values().map((_, i) => i), factor: this.values() }),
-        command: () =>
-          session.command(
-            "orbit",
-            [`--mu ${session.state.mu}`, `--n-steps ${session.state.steps}`],
-            ["start", "variant"],
-          ),
-      },
-      session,
-    );
-    this.el = this.panel.el;
+    const shapes = [["", "shape …"], ...Object.keys(SHAPES).map((name) => [name, name])];
+    const take = (name) => name && this.take(SHAPES[name]);
+    this.addTools(choice("Shape of the schedule", shapes, { get: () => "", set: take, hidden: true }));
     this.listen();
   }
 
-  update() {
-    this.panel.remark(
-      this.session.state.schedule === null ? "draw with the pointer" : "the last factor is kept",
-    );
-    this.panel.describe();
-    this.panel.invalidate();
-    this.preset.update();
-  }
-
-  tick() {
-    this.panel.move();
+  update(changed) {
+    super.update(changed);
+    this.remark(this.session.state.schedule === null ? "draw with the pointer" : "the last factor is kept");
   }
 
   values() {
@@ -83,10 +53,10 @@ export class Schedule {
     this.session.set({ schedule: values });
   }
 
-  frame(width = this.panel.width, height = this.panel.height) {
+  frame(width = this.width, height = this.height) {
     return new Frame(width, height, {
       x: { scale: new Scale(0, SCHEDULE_STEPS), label: "gradient descent step" },
-      y: { scale: new Scale(0, TOP), label: "factor on μ" },
+      y: { scale: new Scale(0, SCHEDULE_TOP), label: "factor on μ" },
       margin: MARGIN,
     });
   }
@@ -94,33 +64,27 @@ export class Schedule {
   draw(pen, width, height) {
     const { theme } = this.session;
     const frame = this.frame(width, height);
+    const values = this.values();
+    const xs = values.flatMap((_, i) => [i, i + 1]);
+    const ys = values.flatMap((factor) => [factor, factor]);
     frame.drawGrid(pen, theme);
-    const xs = [];
-    const ys = [];
-    this.values().forEach((factor, i) => {
-      xs.push(i, i + 1);
-      ys.push(factor, factor);
-    });
-    frame.clipped(pen, () => {
-      frame.line(pen, xs, ys, { color: theme.color("blue"), width: 1.8 });
-    });
+    frame.clipped(pen, () => frame.line(pen, xs, ys, { color: theme.color("blue"), width: 1.8 }));
     frame.drawAxes(pen, theme);
   }
 
   drawMoving(pen, width, height) {
     const { theme, step } = this.session;
-    const frame = this.frame(width, height);
     const look = { color: theme.color("accent"), dash: [3, 2] };
-    if (step <= SCHEDULE_STEPS) frame.vertical(pen, step, look);
+    if (step <= SCHEDULE_STEPS) this.frame(width, height).vertical(pen, step, look);
   }
 
   listen() {
     const at = (p) => {
       const frame = this.frame();
-      const i = Math.max(0, Math.min(SCHEDULE_STEPS - 1, Math.floor(frame.x.value(p.x))));
-      return { i, factor: Math.max(0, Math.min(TOP, frame.y.value(p.y))) };
+      const i = within(Math.floor(frame.x.value(p.x)), [0, SCHEDULE_STEPS - 1]);
+      return { i, factor: within(frame.y.value(p.y), [0, SCHEDULE_TOP]) };
     };
-    listenToPointer(this.panel.canvas, {
+    listenToPointer(this.canvas, {
       press: (p) => this.stroke(at(p), null),
       drag: (p) => this.stroke(at(p), this.last),
       release: () => {
@@ -144,14 +108,14 @@ export class Schedule {
   }
 
   key(event) {
+    const { clock, step, store } = this.session;
     const change = { ArrowUp: KEY_STEP, ArrowDown: -KEY_STEP }[event.key];
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move) this.session.moveTo(this.session.step + move);
+    if (move) clock.go(step + move);
     else if (change) {
-      const i = Math.min(this.session.step, SCHEDULE_STEPS - 1);
-      const factor = this.values()[i] + change;
-      this.stroke({ i, factor: Math.max(0, Math.min(TOP, factor)) }, null);
-      this.session.store.commit();
+      const i = Math.min(step, SCHEDULE_STEPS - 1);
+      this.stroke({ i, factor: within(this.values()[i] + change, [0, SCHEDULE_TOP]) }, null);
+      store.commit();
     } else return false;
     return true;
   }
@@ -159,9 +123,15 @@ export class Schedule {
   describe() {
     const values = this.values();
     const words = this.session.state.schedule === null ? "constant" : `from ${values[0]} to ${values.at(-1)}`;
-    return (
-      `Schedule of step sizes: ${words}. Left and right move the step, up and down its factor. ` +
-      `${variantOptions(this.session.state).join(" ").slice(0, 60)}`
-    );
+    return `Schedule of step sizes: ${words}. Left and right move the step, up and down its factor.`;
+  }
+
+  table() {
+    const factor = this.values();
+    return { step: factor.map((_, i) => i), factor };
+  }
+
+  command() {
+    return orbitLine(this.session.state);
   }
 }

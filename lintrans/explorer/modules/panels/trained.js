@@ -2,7 +2,7 @@
 
 import { changesRun, variantOf } from "../run.js";
 
-/** Training of w and W from the weights of the page; it moves with the start as the map does. */
+/** Training of w and W from the weights of the page; it moves with the start as the map does. A part. */
 export class Trained {
   constructor(session, onChange) {
     this.session = session;
@@ -22,42 +22,30 @@ export class Trained {
 
   request() {
     const { pool, state, problem } = this.session;
-    this.found = null;
-    const { value, keyQuery } = problem.weightsAt(state.u, state.v);
+    const { prompt, unit } = problem;
     const variant = variantOf(state);
-    if (variant !== null) variant.weightDecay /= problem.unit; // lambda, in units of the loss
-    const args = {
-      prompt: problem.prompt,
-      value,
-      keyQuery,
-      variant,
-      stepSize: problem.rate(state.mu),
-      nSteps: state.steps,
-    };
-    pool.ask("descent", [{ kind: "descend", args }], (found) => {
+    if (variant !== null) variant.weightDecay /= unit; // lambda, in units of the loss
+    const weights = problem.weightsAt(state.u, state.v);
+    const args = { prompt, ...weights, variant, stepSize: problem.rate(state.mu), nSteps: state.steps };
+    const onPart = (found) => {
       this.found = found;
       this.onChange();
-    });
+    };
+    this.found = null;
+    pool.ask("descent", [{ kind: "descend", rank: 6, args }], { onPart });
   }
 
   /** A quantity, "loss" or "prediction", as a line for a panel over steps. */
   line(quantity) {
     if (this.found === null) return [];
-    return [
-      {
-        values: this.found[quantity],
-        color: "orange",
-        dash: [5, 3],
-        width: 1.8,
-        column: `trained_${quantity}`,
-      },
-    ];
+    const look = { color: "orange", dash: [5, 3], width: 1.8, column: `trained_${quantity}` };
+    return [{ values: this.found[quantity], ...look }];
   }
 
   remark() {
     if (this.session.problem.prompt === null) return "";
-    return this.isPossible()
-      ? "dashed: full gradient descent of w and W"
-      : "the prompt is too large to train on it here";
+    if (!this.isPossible()) return "the prompt is too large to train on here";
+    const isChaotic = this.session.verdict.label === "chaotic";
+    return `dashed: full gradient descent${isChaotic ? "; in chaos rounding parts the two" : " of w and W"}`;
   }
 }

@@ -6,7 +6,7 @@ import { scaleAt } from "./variants.js";
 export const LANES = 16;
 const CHUNK = 4; // steps of one lane before the next lane: so few that several lanes are under way at once
 
-/** Lanes at rest, of a completed variant or null; `load` puts orbits into them. */
+/** Empty lanes, of a completed variant or null; `load` puts orbits into them. */
 export function lanesOf(variant) {
   const [mu, a, b, lastA, lastB] = Array.from({ length: 5 }, () => new Float64Array(LANES));
   return { mu, a, b, lastA, lastB, variant, done: 0 };

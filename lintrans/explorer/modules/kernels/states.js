@@ -2,19 +2,7 @@
 
 import { ESCAPED } from "./certificates.js";
 import { LANES, advance, lanesOf, load, record } from "./lanes.js";
-import {
-  changeA,
-  changeB,
-  factorU,
-  factorV,
-  loss,
-  modeA,
-  modeB,
-  nextA,
-  nextB,
-  probeStart,
-  residual,
-} from "./map.js";
+import { changeA, changeB, loss, modeA, modeB, nextA, nextB, probeStart, residual } from "./map.js";
 import { completed, scaleAt } from "./variants.js";
 
 const QUANTITIES = {
@@ -26,11 +14,6 @@ const QUANTITIES = {
 /** Modes [a, b] of a state (u, v). */
 export function toModes(mu, u, v) {
   return [modeA(mu, u, v), modeB(mu, u, v)];
-}
-
-/** State [u, v] of modes (a, b). */
-export function fromModes(mu, a, b) {
-  return [factorU(mu, a, b), factorV(mu, a, b)];
 }
 
 /** Starts in modes, {a, b: Float64Array(n)}, of every mu: of one start {u, v}, or of null the probe start. */

@@ -4,19 +4,33 @@ import { ESCAPED, RISE_FLOOR, converges, isFar } from "./certificates.js";
 import { changeA, changeB, nextA, nextB, residual } from "./map.js";
 import { scaleAt } from "./variants.js";
 
-export const UNDECIDED = 0;
+const UNDECIDED = 0;
 export const CONVERGED = 1;
 export const DIVERGED = 2;
 export const SETTLED = 1e-6; // |r| at which an orbit has settled; its sharpness is then known to 1e-12
 
 const EARLY = 16; // steps after which most of what escapes has escaped
 const LOOK = 32; // steps between two looks at whether an orbit has settled
-const FLAT = 1e-3; // of a variant at rest: margin of its stability, and |b| left to decay
+const FLAT = 1e-3; // of the fixed point of a variant: margin of its stability, and |b| left to decay
+const PLAIN = { weightDecay: 0, momentum: 0, schedule: [1] };
 
-/** An orbit of a completed variant, or of null, to be started again and again by `begin`. */
-export function traveller(variant) {
-  const state = { mu: 1.5, a: 0.5, b: 0.5, lastA: 0.5, lastB: 0.5, last: 0.5, rose: false };
-  return { ...state, done: 0, escape: -1, code: UNDECIDED, step: 0, variant };
+/** What `follow` works on: orbits of a completed variant or of null, one after another in one place. */
+export function orbitOf(variant) {
+  // One literal with fractions in it: engines then keep one shape for all, and plain orbits stay fast.
+  return {
+    mu: 1.5,
+    a: 0.5,
+    b: 0.5,
+    lastA: 0.5,
+    lastB: 0.5,
+    last: 0.5,
+    rose: false,
+    done: 0,
+    escape: -1,
+    code: UNDECIDED,
+    step: 0,
+    variant,
+  };
 }
 
 function begin(orbit, mu, a, b) {
@@ -32,43 +46,27 @@ function begin(orbit, mu, a, b) {
 }
 
 /** Steps up to the `end`-th; notes whether the loss rose, and the first step that escapes. */
-function walkPlain(orbit, end) {
-  const { mu } = orbit;
-  let { a, b, last, rose, escape } = orbit;
-  for (let i = orbit.done; i < end; i++) {
-    const r = residual(mu, a, b);
-    const size = Math.abs(r);
-    if (size - last > RISE_FLOOR) rose = true;
-    if (!(size <= ESCAPED) && escape < 0) escape = i;
-    last = size;
-    a = nextA(a, r);
-    b = nextB(b, r);
-  }
-  orbit.a = a;
-  orbit.b = b;
-  orbit.last = last;
-  orbit.rose = rose;
-  orbit.escape = escape;
-  orbit.done = end;
-}
-
-/** `walkPlain` of a variant. */
-function walkVaried(orbit, end) {
-  const { mu } = orbit;
-  const { weightDecay, momentum, schedule } = orbit.variant;
+function walk(orbit, end) {
+  const { mu, variant } = orbit;
+  const { weightDecay, momentum, schedule } = variant ?? PLAIN;
   const decay = mu * weightDecay;
   let { a, b, lastA, lastB, last, rose, escape } = orbit;
   for (let i = orbit.done; i < end; i++) {
     const r = residual(mu, a, b);
     const size = Math.abs(r);
-    const scale = scaleAt(schedule, i);
     if (size - last > RISE_FLOOR) rose = true;
     if (!(size <= ESCAPED) && escape < 0) escape = i;
     last = size;
-    lastA = changeA(a, r, lastA, scale, decay, momentum);
-    lastB = changeB(b, r, lastB, scale, decay, momentum);
-    a += lastA;
-    b += lastB;
+    if (variant === null) {
+      a = nextA(a, r);
+      b = nextB(b, r);
+    } else {
+      const scale = scaleAt(schedule, i);
+      lastA = changeA(a, r, lastA, scale, decay, momentum);
+      lastB = changeB(b, r, lastB, scale, decay, momentum);
+      a += lastA;
+      b += lastB;
+    }
   }
   orbit.a = a;
   orbit.b = b;
@@ -81,7 +79,7 @@ function walkVaried(orbit, end) {
 }
 
 /** Whether a variant is as close as `settled` to a fixed point that attracts, once its schedule is over. */
-function isAtRest({ mu, a, b, lastA, lastB, done, variant }, settled) {
+function isNearFixedPoint({ mu, a, b, lastA, lastB, done, variant }, settled) {
   const { weightDecay, momentum, schedule } = variant;
   const scale = schedule[schedule.length - 1];
   const decay = mu * weightDecay;
@@ -100,7 +98,7 @@ function isAtRest({ mu, a, b, lastA, lastB, done, variant }, settled) {
 }
 
 function isSettled(orbit, settled) {
-  if (orbit.variant !== null) return isAtRest(orbit, settled);
+  if (orbit.variant !== null) return isNearFixedPoint(orbit, settled);
   const { mu, a, b } = orbit;
   return converges(mu, a, b) && Math.abs(residual(mu, a, b)) <= settled;
 }
@@ -116,7 +114,6 @@ function end(orbit, code, step) {
  * state is that of the last look, and `rose` tells whether the loss rose on the way there.
  */
 export function follow(orbit, mu, a, b, nSteps, settled) {
-  const walk = orbit.variant === null ? walkPlain : walkVaried;
   begin(orbit, mu, a, b);
   if (nSteps >= EARLY) {
     walk(orbit, EARLY);

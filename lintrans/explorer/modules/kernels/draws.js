@@ -42,6 +42,9 @@ export class Numbers {
 /** Refuse what cannot be drawn. */
 export function checkDraws({ population, batchSize, sampling }) {
   const n = population.excess.length;
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    throw new RangeError(`the batch size must be a whole number from 1, got ${batchSize}`);
+  }
   if (!SAMPLINGS.includes(sampling)) throw new RangeError(`unknown sampling ${sampling}`);
   if (n > MAX_PROMPTS) throw new RangeError(`at most ${MAX_PROMPTS} prompts, got ${n}`);
   if (sampling !== "with-replacement" && batchSize > n) {

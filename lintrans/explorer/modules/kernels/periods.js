@@ -2,7 +2,7 @@
 
 import { determinant, nextA, nextB, residual, slope } from "./map.js";
 
-export const PERIOD_TOL = 1e-8; // a return this close in r, over the whole tail, counts as periodic
+const PERIOD_TOL = 1e-8; // a return this close in r, over the whole tail, counts as periodic
 export const SEPARATION = 1e-4; // and no shorter lag may come this close: else a slow approach looks periodic
 
 /** Largest |r[i + lag] - r[i]| of a tail; Infinity once it exceeds SEPARATION or is NaN. */

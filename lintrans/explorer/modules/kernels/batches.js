@@ -6,7 +6,13 @@ import { batchResidual, batchSemiAxisA, batchSemiAxisB, nextA, nextB, residual, 
 import { intervals } from "./proportions.js";
 import { scaleAt } from "./variants.js";
 
-export const NEVER = -1;
+const NEVER = -1;
+
+/** Refuse a schedule of which the ellipse is no bound. */
+function checkSchedule(schedule) {
+  const wrong = schedule === null ? undefined : schedule.find((x) => !(x >= 0 && x <= 1));
+  if (wrong !== undefined) throw new RangeError(`step sizes over mu must be from 0 to 1, got ${wrong}`);
+}
 
 /** Room for what is found of n trajectories; what is not kept has no room. */
 function emptyWalk({ n, nSteps, keepPaths, keepBatches }) {
@@ -21,6 +27,12 @@ function emptyWalk({ n, nSteps, keepPaths, keepBatches }) {
   };
 }
 
+/** 1 / (2 + mu) and 1 / (2 - mu); at mu = 2 only the slice b = 0 is within bounds, and above nothing is. */
+function inverses(mu, b) {
+  const across = mu < 2 ? 1 / (2 - mu) : Infinity;
+  return [mu <= 2 ? 1 / (2 + mu) : Infinity, b === 0 ? 0 : across];
+}
+
 /** Keep the curvature a_B and the target c_B of the batch just drawn. */
 function keepBatch({ curvature, target }, dealer, share, at) {
   curvature[at] = 1 + share * dealer.excess;
@@ -32,8 +44,9 @@ function follow(options, found, i) {
   const { mu, nSteps, batchSize, schedule, first } = options;
   const { paths, batches } = found;
   const dealer = new Dealer(options, first + i);
-  const [inverseA, inverseB, share] = [1 / (2 + mu), 1 / (2 - mu), 1 / batchSize];
+  const share = 1 / batchSize;
   let { a, b } = options;
+  const [inverseA, inverseB] = inverses(mu, b);
   for (let s = 0; s <= nSteps; s++) {
     if (paths !== null) {
       paths.a[i * (nSteps + 1) + s] = a;
@@ -63,7 +76,8 @@ function follow(options, found, i) {
  * {left, diverged: Int32Array(n), first state outside the ellipse and first with |r| > 1e4, -1 = never; endA,
  * endB: Float64Array(n), last states, or that of divergence; paths: {a, b: Float64Array(n (nSteps + 1))} or
  * null; batches: {curvature, target: Float64Array(n nSteps)} or null}. Rows of paths and batches are NaN
- * after divergence. The schedule holds step sizes over mu, from 0 to 1, or is null.
+ * after divergence. The schedule holds step sizes over mu, from 0 to 1, or is null. RangeError of what cannot
+ * be drawn, and of other schedules.
  */
 export function walk({
   sampling = "with-replacement",
@@ -76,6 +90,7 @@ export function walk({
 }) {
   const options = { sampling, seed, first, schedule, keepPaths, keepBatches, ...others };
   checkDraws(options);
+  checkSchedule(schedule);
   const found = emptyWalk(options);
   for (let i = 0; i < options.n; i++) follow(options, found, i);
   return found;

@@ -56,9 +56,3 @@ export function densityCounts({ mu, onEllipse = false, nOrbits, nBins = 100, nSt
   }
   return { counts, nCounted };
 }
-
-/** Mean of 1 / (pi sqrt(4 - r^2)) over each of nBins: on the ellipse, and at mu = 2 on the slice. */
-export function expectedDensity(nBins) {
-  const share = (edge) => Math.asin((2 * edge) / nBins - 1) / Math.PI;
-  return Float64Array.from({ length: nBins }, (_, i) => ((share(i + 1) - share(i)) * nBins) / 4);
-}

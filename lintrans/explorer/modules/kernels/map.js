@@ -1,4 +1,4 @@
-// Written by `python -m lintrans.symbolic.javascript lintrans/explorer/modules/map.js`. Do not edit.
+// Written by `python -m lintrans.symbolic.javascript lintrans/explorer/modules/kernels/map.js`. Do not edit.
 // Each expression is proved equal to the derivation in lintrans.symbolic when it is written.
 
 /** Residual r = a^2 - b^2 - mu = mu (uv - 1). Claim modes.step. */
@@ -39,11 +39,6 @@ export function determinant(slope, double, r) {
 /** Residual sigma by which a batch moves, push = mu (a_B - c_B). Claim minibatch.residual. */
 export function batchResidual(r, curvature, push) {
   return curvature * r + push;
-}
-
-/** Determinant of the Jacobian of a step by a batch, from a^2 - b^2 and 2 b. */
-export function batchDeterminant(product, double, curvature, sigma) {
-  return 1 - sigma * sigma - 2 * curvature * ((1 + sigma) * product + double * double / 2);
 }
 
 /** Mean mode of factors (u, v). */
@@ -91,49 +86,9 @@ export function criticalMu(u, v) {
   return 8 / (u * u + v * v + Math.sqrt((u * u + v * v - 4) * (u * u + v * v - 4) + 8 * ((u - v) * (u - v))));
 }
 
-/** Multiplier of a minimum across the curve of minima. Claim modes.multipliers. */
-export function minimumMultiplier(a, b) {
-  return 1 - 2 * (a * a + b * b);
-}
-
 /** Balanced start u = v from which the loss rises first. Claim slice.monotone. */
 export function probeStart(mu) {
   return Math.sqrt(1 / mu + 0.5);
-}
-
-/** Lower residual of the balanced 2-cycle, mu >= 1. Claim slice.two_cycle. */
-export function twoCycleLow(mu) {
-  return (1 - mu - Math.sqrt((mu - 1) * (mu + 3))) / 2;
-}
-
-/** Higher residual of the balanced 2-cycle, mu >= 1. Claim slice.two_cycle. */
-export function twoCycleHigh(mu) {
-  return (1 - mu + Math.sqrt((mu - 1) * (mu + 3))) / 2;
-}
-
-/** Multiplier of the balanced 2-cycle along the slice, mu >= 1. Claim transverse.two_cycle. */
-export function twoCycleMultiplierAlong(mu) {
-  return 9 - 2 * ((1 + mu) * (1 + mu));
-}
-
-/** Multiplier of the balanced 2-cycle across the slice, mu >= 1. Claim transverse.two_cycle. */
-export function twoCycleMultiplierTransverse(mu) {
-  return 3 - 2 * mu;
-}
-
-/** Exponent per step across the ellipse, 0 <= mu <= 2. Claim ellipse.transverse. */
-export function transverseExponent(mu) {
-  return 2 * Math.asinh(Math.sqrt((2 - mu) * (2 + mu) / (3 + Math.sqrt(25 - 4 * (mu * mu))) / 2));
-}
-
-/** Largest |ln(u/v)| of a stable minimum; NaN for mu > 1. Claim ellipse.minima. */
-export function minimaStable(mu) {
-  return 2 * Math.asinh(Math.sqrt((1 - mu) / (2 * mu)));
-}
-
-/** Largest |ln(u/v)| of a minimum inside the ellipse; NaN for mu > 2. Claim ellipse.minima. */
-export function minimaInside(mu) {
-  return 2 * Math.asinh(Math.sqrt((2 - mu) / (2 * mu)));
 }
 
 /** Invariant density of r on the ellipse; infinite at -2 and 2, NaN beyond. Claim ellipse.density. */

@@ -1,7 +1,7 @@
 // Lyapunov exponents over mu, by direction: along the slice (or the loss), and transverse to it.
 
 import { isFar } from "./certificates.js";
-import { N_BATCHES, WINDOW, meanAndError, wholeBatches } from "./growth.js";
+import { N_BATCHES, WINDOW, meanAndError, wholeBatches } from "./batch_means.js";
 import { LANES, advance, lanesOf, load } from "./lanes.js";
 import { determinant, nextA, nextB, residual, slope } from "./map.js";
 import { startsOf } from "./states.js";

@@ -1,6 +1,6 @@
 // How an orbit of a variant ends. There is no theory of it: what is found here is numerical.
 
-import { CONVERGED, DIVERGED, SETTLED, follow, traveller } from "./fates.js";
+import { CONVERGED, DIVERGED, SETTLED, follow, orbitOf } from "./fates.js";
 import { findPeriod } from "./periods.js";
 import { orbit } from "./states.js";
 import { completed } from "./variants.js";
@@ -20,7 +20,7 @@ function tailPeriod({ mu, a, b, variant, nSteps }) {
  * when it settled or escaped, whether its loss rose on the way, and if it did neither the period of its tail.
  */
 export function variedEnding({ mu, a, b, variant, nSteps = 2000 }) {
-  const found = traveller(completed(variant));
+  const found = orbitOf(completed(variant));
   follow(found, mu, a, b, nSteps, SETTLED);
   const { code, step, rose } = found;
   if (code === CONVERGED) return { code: "converged", step, rose, period: 1 };

@@ -1,7 +1,7 @@
 // Where training ends from each of many starts, at one mu.
 
 import { CRISIS } from "./certificates.js";
-import { CONVERGED, DIVERGED, SETTLED, follow, traveller } from "./fates.js";
+import { CONVERGED, DIVERGED, SETTLED, follow, orbitOf } from "./fates.js";
 import { ellipseLevel, probeStart, residual, sharpness as sharpnessAt } from "./map.js";
 import { CATAPULT, DIVERGENT, MONOTONE, SADDLE, UNRESOLVED, regime } from "./regimes.js";
 import { toModes } from "./states.js";
@@ -36,7 +36,7 @@ function problem({ mu, nSteps = 2000, variant = null, attractor, regimeOnly = fa
     mu,
     nSteps,
     isPlain,
-    orbit: traveller(varied),
+    orbit: orbitOf(varied),
     attractor: isPlain ? (attractor ?? attractorCode(mu)) : UNRESOLVED,
     isKnownInside: regimeOnly && isPlain && mu >= 1 && mu < 2,
     isOneSided: isPlain && mu >= CRISIS,

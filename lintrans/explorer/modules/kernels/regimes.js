@@ -1,7 +1,7 @@
 // How training ends: the evidence measured on one orbit, and the verdict based on it.
 
 import { ESCAPED, RISE_FLOOR, converges, isOnStableSet } from "./certificates.js";
-import { N_BATCHES, WINDOW, meanAndError, wholeBatches } from "./growth.js";
+import { N_BATCHES, WINDOW, meanAndError, wholeBatches } from "./batch_means.js";
 import { determinant, loss, nextA, nextB, residual, slope } from "./map.js";
 import { SEPARATION, cycleExponent, findPeriod } from "./periods.js";
 import { toModes } from "./states.js";
@@ -10,16 +10,16 @@ export const REGIMES = ["unresolved", "monotone", "catapult", "periodic", "chaot
 export const UNRESOLVED = 0;
 export const MONOTONE = 1;
 export const CATAPULT = 2;
-export const PERIODIC = 3;
-export const CHAOTIC = 4;
+const PERIODIC = 3;
+const CHAOTIC = 4;
 export const DIVERGENT = 5;
 export const SADDLE = 6;
 
 const SIGMAS = 4; // standard errors by which an exponent must exceed 0 to count as chaos
-const MIN_GROWTH = 40; // and e^40 > 1/eps: growth that no departure from one unstable cycle can sustain
+const MIN_GROWTH = 40; // and e^40 > 1/eps: growth that no orbit leaving one unstable cycle can sustain
 
-/** An orbit under way: its state, what happened so far, and the products of its factors over a window. */
-function departure(mu, a, b) {
+/** What is known of an orbit: its state, the events so far, and the products of its factors over a window. */
+function orbitFrom(mu, a, b) {
   const events = { last: Infinity, riseStep: -1, escapeStep: -1 };
   return { mu, a, b, balanced: b === 0, ...events, along: 1, transverse: 1 };
 }
@@ -62,11 +62,7 @@ function follow(orbit, nTransient, nSteps) {
     along[batch] += Math.log(Math.abs(orbit.along)) / perBatch;
     transverse[batch] += Math.log(Math.abs(orbit.transverse)) / perBatch;
   }
-  if (!orbit.balanced)
-    along.forEach((x, i) => {
-      along[i] = x - transverse[i];
-    });
-  return { along, transverse };
+  return { along: orbit.balanced ? along : along.map((x, i) => x - transverse[i]), transverse };
 }
 
 /** What the 2 maxPeriod states after (a, b) show: periods, the exponent of their cycle, losses. */
@@ -116,7 +112,7 @@ function escaped({ escapeStep, riseStep }, nMeasured) {
  * none), returnError, separation, cycleAlong, lossLow, lossMean, lossHigh. NaN after an escape.
  */
 export function gatherEvidence({ mu, a, b, nTransient = 4096, nSteps = 12288, maxPeriod = 64 }) {
-  const orbit = departure(mu, a, b);
+  const orbit = orbitFrom(mu, a, b);
   const nMeasured = wholeBatches(nSteps);
   const means = follow(orbit, wholeBatches(nTransient), nMeasured);
   if (orbit.escapeStep >= 0) return escaped(orbit, nMeasured);
