@@ -157,3 +157,42 @@ def test_pictures_can_be_saved(explore):
     svg = page.export("loss", "SVG").read_text()
     assert svg.startswith("<svg") and "<path" in svg and "gradient descent step" in svg
     assert "<image" in page.export("plane", "SVG").read_text()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "decay=0.3&momentum=0.2&schedule=0.5,1,0.7&u=-0.3",
+        "from=start&heights=0.5,1.2",
+        "batch=4&noise=0.2",
+    ],
+)
+def test_every_command_of_every_panel_runs(explore, run, folder, state):
+    page = explore(explorer_page(mu=0.9), fragment=f"{state}&steps=20&window=0.8,1.2", size=(400, 700))
+    names = page.ask("[...page.parts.keys()].filter((name) => page.part(name).command)")
+    assert len(names) > 8
+    for name in names:
+        command = page.ask(f"page.part({name!r}).command()")
+        for line in filter(None, (command or "").split("; lintrans ") if command else []):
+            words = shlex.split(line)
+            if words[0] == "python":
+                assert name == "survival"
+                continue
+            words = words[1:] if words[0] == "lintrans" else words
+            code, _, err = run(*smaller(words), "--quiet", *files(words[0]))
+            assert code == 0, (name, err)
+
+
+def smaller(words):
+    """The same command with fewer steps and orbits: it is to be understood, not to be computed."""
+    fewer = {"bifurcation": ["--n-transient", "16"], "lyapunov": ["--n-transient", "256", "--n-steps", "256"]}
+    if words[0] == "density":
+        words = [*words[:-2], "--n-orbits", "1000"] if words[-2] == "--n-orbits" else words
+    return [*words, *fewer.get(words[0], [])]
+
+
+def files(command):
+    if command == "orbit":
+        return []
+    return ["--output", "x.h5", "--force", *(["--figure", "x.png"] if command != "density" else [])]

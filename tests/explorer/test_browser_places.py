@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from driver import SESSION
 
 import lintrans as lt
 from lintrans.explorer import explorer_page
@@ -17,21 +18,32 @@ from lintrans.pages import encode, module, script
 DOCS = Path(__file__).parents[2] / "docs"
 NARROWEST = "() => Math.min(...[...document.querySelectorAll('canvas')].map((canvas) => canvas.clientWidth))"
 HOST = """
-  const values = { data: %s, worker: %s, state: { mu: "1.1" } };
   const listeners = [];
+  const values = { data: %s, worker: %s, state: { mu: "1.1" } };
   const tell = (name) => listeners.forEach(([event, f]) => event === `change:${name}` && f());
-  window.model = {
+  const model = {
     get: (name) => values[name],
     set: (name, value) => { values[name] = value; tell(name); }, // as Backbone does, at once
     on: (event, listener) => listeners.push([event, listener]),
-    save_changes: () => { window.saved = values.state; },
+    save_changes: () => { host.saved = values.state; },
   };
+  const host = { model };
   const url = URL.createObjectURL(new Blob([%s], { type: "text/javascript" }));
   const found = await import(url);
-  const el = document.getElementById("cell");
-  window.end = found.default.render({ model, el });
-  window.session = el.page;
+  const el = document.getElementById("%s");
+  host.end = found.default.render({ model, el });
+  host.session = el.page;
+  window.hosts = { ...window.hosts, [el.id]: host };
 """
+
+
+COUNT = """<script>
+  window.living = 0;
+  window.Worker = class extends Worker {
+    constructor(...given) { super(...given); window.living += 1; }
+    terminate() { super.terminate(); window.living -= 1; }
+  };
+</script>"""
 
 
 def document(body):
@@ -39,8 +51,10 @@ def document(body):
 
 
 @pytest.mark.parametrize("size", [(360, 740), (768, 1024), (3840, 2160)])
-def test_it_fits_every_screen(explore, size):
-    page = explore(size=size)
+@pytest.mark.parametrize("kind", ["plain", "data", "tour"])
+def test_it_fits_every_screen(explore, prompt, size, kind):
+    about = explorer_page(prompt, mu=0.9) if kind == "data" else None
+    page = explore(about, size=size, fragment="tour=3" if kind == "tour" else "")
     width, inner = page.tab.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
     assert width <= inner
     smallest = page.tab.evaluate(NARROWEST)
@@ -54,12 +68,23 @@ def test_a_finger_sets_the_start(explore):
     assert abs(page.state["u"] - 0.9) < 0.05
 
 
+def test_a_finger_that_scrolls_changes_nothing(explore):
+    page = explore(size=(360, 740), has_touch=True)
+    x, y = page.place("plane", 0.9, 0.2)
+    client = page.tab.context.new_cdp_session(page.tab)
+    for kind, dy in (("touchStart", 0), ("touchMove", -40), ("touchMove", -120), ("touchEnd", None)):
+        points = [] if dy is None else [{"x": x, "y": y + dy}]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait()
+    assert (page.state["u"], page.state["v"]) == (0.4, 0.4)
+
+
 def test_little_motion_is_respected(explore):
     page = explore(reduced_motion="reduce", fragment="speed=240&steps=200")
+    page.tab.evaluate("() => { window.began = performance.now(); }")
     page.tab.get_by_role("button", name="Play").click()
-    page.tab.wait_for_timeout(700)
-    assert page.ask("page.step") <= 2
-    page.tab.get_by_role("button", name="Pause").click()
+    page.tab.wait_for_function(f"() => {SESSION}.step >= 2")
+    assert page.tab.evaluate("performance.now() - began") > 900  # two steps a second, instead of 240
 
 
 @pytest.mark.parametrize(
@@ -109,18 +134,36 @@ def test_it_lives_on_the_landing_page(open_page, tmp_path):
     page.get_by_text("1 of 9: Monotone").wait_for()
 
 
-def test_the_widget_shows_and_follows_its_state(open_page):
-    """As a notebook does it: the module is imported, and render gets a model."""
+def host_widgets(*names):
+    """A document with widgets, as a notebook shows them: the module is imported, and render gets a model."""
     page = explorer_page(mu=1.5)
-    texts = (json.dumps(x) for x in (encode(page.data), script(page.worker), module(page.entry)))
-    host = (HOST % tuple(texts)).replace("</", r"<\/")
-    tab = open_page(document(f"<div id='cell'></div><script type='module'>{host}</script>"))
-    tab.wait_for_function("() => window.session")
-    assert tab.evaluate("session.state.mu") == 1.1
-    tab.evaluate("() => { session.set({ u: 0.7 }); }")
-    tab.wait_for_function("() => window.saved")
-    assert tab.evaluate("saved") == {"mu": "1.1", "u": "0.7"}
-    tab.evaluate("() => model.set('state', { mu: '0.5' })")
-    assert tab.evaluate("session.verdict.label") == "monotone"
-    tab.evaluate("() => end()")
-    assert tab.evaluate("session.pool.isClosed && session.pool.running.size === 0")
+    texts = [json.dumps(x) for x in (encode(page.data), script(page.worker), module(page.entry))]
+    scripts = ((HOST % (*texts, name)).replace("</", r"<\/") for name in names)
+    cells = "".join(f"<section id='{name}'></section>" for name in names)
+    modules = "".join(f"<script type='module'>{text}</script>" for text in scripts)
+    return document(f"{COUNT}<h1>Cells</h1><main>{cells}</main>{modules}")
+
+
+def test_the_widget_shows_and_follows_its_state(open_page):
+    tab = open_page(host_widgets("a"))
+    tab.wait_for_function("() => window.hosts")
+    assert tab.evaluate("hosts.a.session.state.mu") == 1.1
+    tab.evaluate("() => { hosts.a.session.set({ u: 0.7 }); }")
+    tab.wait_for_function("() => hosts.a.saved")
+    assert tab.evaluate("hosts.a.saved") == {"mu": "1.1", "u": "0.7"}
+    tab.evaluate("() => hosts.a.model.set('state', { mu: '0.5' })")
+    assert tab.evaluate("hosts.a.session.verdict.label") == "monotone"
+    assert tab.get_by_role("button", name="Copy link").count() == 0  # a widget has no address
+
+
+def test_two_widgets_share_a_document(open_page):
+    """Each has a module of its own; labels and names must not cross over, nor must workers stay."""
+    tab = open_page(host_widgets("a", "b"))
+    tab.wait_for_function("() => window.hosts && hosts.a && hosts.b")
+    ids = tab.evaluate("() => [...document.querySelectorAll('[id]')].map((el) => el.id)")
+    assert len(ids) == len(set(ids)) > 40
+    tab.evaluate("() => { hosts.b.session.set({ mu: 0.6 }); }")
+    assert tab.evaluate("hosts.a.session.state.mu") == 1.1
+    assert tab.evaluate("living") > 0
+    tab.evaluate("() => { hosts.a.end(); hosts.b.end(); }")
+    assert tab.evaluate("living") == 0

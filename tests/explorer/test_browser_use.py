@@ -22,6 +22,7 @@ TOUR = [
 CONTROLS = """() => [
   ...document.querySelectorAll("#page :is(button:not(.entries *), input, select, summary, canvas)"),
 ].filter((el) => !el.disabled && el.offsetParent !== null && el.tabIndex === 0).length"""
+PLAIN = {"decay": 0, "momentum": 0, "schedule": None, "batch": 0}
 WATCH = """() => {
   window.reached = new Set();
   document.addEventListener("focusin", (event) => reached.add(event.target));
@@ -191,3 +192,56 @@ def test_a_schedule_is_drawn_by_hand(explore):
     np.testing.assert_allclose(
         page.ask("Array.from(page.run.loss)")[:31], expected.loss, rtol=1e-9, atol=1e-20
     )
+
+
+def test_keys_work_on_a_fresh_page(explore):
+    page = explore(fragment="speed=1")
+    page.tab.keyboard.press("Space")
+    assert page.ask("page.clock.isPlaying") and page.tab.evaluate("scrollY") == 0
+    page.tab.keyboard.press(".")
+    assert not page.ask("page.clock.isPlaying")
+    assert page.state["t"] == page.ask("page.step") == 1  # a link would keep it
+    page.set(mu=1.1)
+    page.tab.keyboard.press("Control+z")
+    assert page.state["mu"] == 1.5
+
+
+def test_the_tour_keeps_the_focus_and_gives_back_what_was_before(explore):
+    page = explore(fragment="mu=0.7&u=1.2")
+    page.tab.get_by_role("button", name="Tour").click()
+    follow = page.tab.locator(".tour button.main")
+    follow.focus()
+    page.tab.keyboard.press("Enter")
+    assert page.tab.evaluate("document.activeElement.textContent") == "Next"
+    page.tab.get_by_text("Show the answer").click()
+    assert "2/\N{GREEK SMALL LETTER MU} = 2.17" in page.tab.locator(".tour").inner_text()
+    page.tab.keyboard.press("Escape")
+    page.wait()
+    assert (page.state["mu"], page.state["u"], page.state["tour"]) == (0.7, 1.2, -1)
+
+
+def test_batches_exclude_decay_and_momentum(explore):
+    page = explore(fragment="batch=8&decay=0.3")  # from a link too
+    assert (page.state["batch"], page.state["decay"]) == (8, 0)
+    page.set(momentum=0.2)
+    assert (page.state["batch"], page.state["momentum"]) == (0, 0.2)
+
+
+def test_the_edge_of_stability_is_where_training_stops_to_converge(explore):
+    """With weight decay, momentum and a schedule: just below it a minimum attracts, just above it does not."""
+    page = explore(explorer_page(mu=1.0, start=(0.9, 0.9)))
+    for variant in ({"decay": 0.2}, {"momentum": 0.4}, {"schedule": [0.5]}, {"decay": 0.3, "momentum": 0.3}):
+        settled, low, high = None, 0.3, 4.0
+        while high - low > 1e-3:
+            mu = (low + high) / 2
+            page.tab.evaluate(
+                f"(changes) => {SESSION}.set(changes)", {"steps": 4000, "mu": mu, **PLAIN, **variant}
+            )
+            if page.ask("page.verdict.ending.code") == "converged":
+                low, settled = mu, page.ask("page.run.sharpness.at(-1)")
+            else:
+                high = mu
+        edge = page.ask("page.part('sharpness').levels()[0].values.at(-1)")
+        assert abs(settled / edge - 1) < 0.01, (
+            variant
+        )  # the ending leaves a margin of 1e-3, mu is known to 1e-3

@@ -136,9 +136,8 @@ def test_what_somebody_else_changes_can_be_undone(ask):
     ask("kit.store.set({ x: 2 }); kit.store.save();")
     ask.tab.evaluate("() => { location.hash = '#x=7'; }")
     ask.tab.wait_for_function(f"() => {{ {KIT} return kit.store.get('x') === 7; }}")
-    found = ask(
-        "kit.store.undo(); const one = kit.store.get('x'); kit.store.undo(); return [one, kit.store.get('x')];"
-    )
+    undone = "kit.store.undo(); return kit.store.get('x');"
+    found = [ask(undone), ask(undone)]
     assert found == [2, 1]
 
 

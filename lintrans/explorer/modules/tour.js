@@ -49,8 +49,8 @@ export const STOPS = [
     question:
       "At which μ does the verdict change to period 8, to 16, to 32? By which factor do the stretches shrink?",
     answer:
-      "At 1.2882, 1.2993 and 1.3016; the first doubling is at 1.2361. The stretches shrink by 4.7, then by 4.7: the " +
-      "factor tends to Feigenbaum's 4.669.",
+      "At 1.2880, 1.2992 and 1.3016; the first doubling is at 1.2361. The stretches shrink by 4.64, then by 4.66: " +
+      "the factor tends to Feigenbaum's 4.669.",
   },
   {
     name: "Chaos",
@@ -82,9 +82,10 @@ export const STOPS = [
     text:
       "Below μ = 3√3/2 − 1 there are two mirror-image attractors: in the long run the sign of the weights never " +
       "changes. At the crisis they touch and merge, and from there on the sign changes for ever.",
-    question: "Look at the cobweb. Near which value of a does the run pass from one side to the other?",
+    question: "Look at the cobweb. From which values of a does the run change sides?",
     answer:
-      "Near a = 0: the hump of the curve now reaches below 0, and what lands beyond comes out on the other side.",
+      "From those beyond √(1 + μ) = 1.62, where the curve crosses 0. Below the crisis its hump does not reach so " +
+      "high; above, the run lands there now and then.",
   },
   {
     name: "Chebyshev",
