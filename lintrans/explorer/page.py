@@ -24,8 +24,9 @@ from lintrans.two_factor.reduction import Mode, NormalForm, reduce
 
 FOLDER = Path(__file__).parent
 TITLE = "Explorer of large-step training"
-MU = 1.5  # chaotic
+MU = 0.9
 START = (0.4, 0.4)
+SHARP = (1.75, 0.6)  # a start next to a sharp minimum: at MU training is thrown to a flatter one
 VALUE, SCALE = 0.1, 0.1  # of the initial weights, as on the command line
 SEED = 0  # of these, and of the population that mini-batches are drawn from
 N_PROMPTS = 200
@@ -54,13 +55,13 @@ def explorer_page(
     prompt
         The prompt; its learning rates, its weights and full gradient descent are then on the page too.
     step_size, mu
-        Learning rate, or effective step size, at which the page begins: mu from 1e-6 to 4, and 1.5 if neither
+        Learning rate, or effective step size, at which the page begins: mu from 1e-6 to 4, and 0.9 if neither
         is given.
     value, key_query
         Initial weights w and W of the prompt; those of `lintrans.initial_weights` if they are not given.
     start
         Start (u, v) at which the page begins, both from -100 to 100; that of the initial weights, or
-        (0.4, 0.4) without a prompt.
+        (0.4, 0.4) without a prompt, or (1.75, 0.6) if mu is left out too.
     target
         What the labels are called.
     options
@@ -103,7 +104,8 @@ def explorer_page(
         raise InputError(f"step_size and mu must not both be given, got {step_size} and {mu}; leave one out")
     if prompt is None:
         _require_no_prompt(step_size=step_size, value=value, key_query=key_query)
-        return _page((_mu(mu), *_start(START if start is None else start)), {})
+        usual = SHARP if mu is None else START
+        return _page((_mu(mu), *_start(usual if start is None else start)), {})
     eta = _mu(mu) * Mode.of(prompt).unit_step_size if step_size is None else step_size
     weights = _weights(prompt.d, value, key_query)
     nf = reduce(prompt, step_size=eta, value=weights.value, key_query=weights.key_query)

@@ -85,7 +85,7 @@ def test_those_lines_are_the_ones_of_reduce(run):
 
 
 def test_without_data_it_begins_in_normal_form(explore):
-    assert explore("--output", "a.html")["mu"] == 1.5
+    assert explore("--output", "a.html")["mu"] == 0.9
     found = explore("--mu", "1.1", "--start", "0.5,0.25", "--output", "b.html")
     assert (found["u"], found["v"], found["regime"], found["period"]) == (0.5, 0.25, "periodic", 2)
     assert found["step_size"] is None
@@ -95,7 +95,7 @@ def test_without_data_it_begins_in_normal_form(explore):
 
 def test_with_data_mu_may_be_left_out_and_the_start_given(explore):
     found = explore(*DATA, "--start", "0.5,0.25")
-    assert found["mu"] == 1.5 and (found["u"], found["v"]) == (0.5, 0.25)
+    assert found["mu"] == 0.9 and (found["u"], found["v"]) == (0.5, 0.25)
 
 
 def test_the_words_in_the_page_describe_the_same_prompt(explore, answer):

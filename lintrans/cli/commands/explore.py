@@ -33,7 +33,8 @@ def explore(
     start: Annotated[
         str,
         typer.Option(
-            help="Start u,v at which the page begins.  [default: the initial weights; without DATA 0.4,0.4]"
+            help="Start u,v at which the page begins.  [default: the initial weights; without DATA 0.4,0.4, "
+            "and 1.75,0.6 if --mu is left out too]"
         ),
     ] = "",
     output: Annotated[Path, typer.Option(help="HTML file to write.")] = OUTPUT,
@@ -47,7 +48,7 @@ def explore(
     It shows the orbit diagram, the plane of starts, the loss and the verdict, and computes them in the
     browser: one HTML file that needs no server and no network. With DATA it shows learning rates too, and
     gradient descent of the transformer, and it contains the rows of the prompt. Without --step-size and
-    --mu it begins at mu = 1.5.
+    --mu it begins at mu = 0.9.
     """
     from lintrans.pages.page import check_page_path
     from lintrans.sweeps.store import check_output
