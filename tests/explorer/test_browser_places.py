@@ -129,7 +129,7 @@ def test_it_lives_on_the_landing_page(open_page, tmp_path):
     (tmp_path / "index.html").write_text(document(frame))
     landing = open_page(tmp_path / "index.html", allowed=(inside.as_uri(),))
     page = landing.frame_locator("iframe")
-    page.get_by_text("Chaotic.").first.wait_for()
+    page.get_by_text("Catapult.").first.wait_for()
     page.get_by_role("button", name="Tour").click()
     page.get_by_text("1 of 9: Monotone").wait_for()
 

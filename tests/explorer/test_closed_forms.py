@@ -94,7 +94,8 @@ def test_one_step_is_within_two_ulps_of_the_compiled_one():
     The source rounds seven times; the compiled step, which fuses products with sums, four times.
     """
     n = 20000
-    mu, angle, radius = RNG.uniform((0.01, 0, 0), (1.99, 2 * np.pi, 1), (n, 3)).T
+    drawn = RNG.uniform((0.01, 0, 0), (1.99, 2 * np.pi, 1), (n, 3))
+    mu, angle, radius = np.ascontiguousarray(drawn.T)  # for other layouts the loops would be compiled again
     a, b = (radius * x for x in invariant_ellipse.ellipse_point(mu, angle))
     r = tabulate("map.js", "residual", mu, a, b)
     found = tabulate("map.js", "nextA", a, r), tabulate("map.js", "nextB", b, r)

@@ -26,8 +26,8 @@ export function along(ramp, part) {
 
 /** From dark to light through blue and green: in grey it rises evenly. */
 export const RAMP = [
-  [22, 38, 84],
-  [32, 96, 134],
+  [44, 68, 136],
+  [38, 108, 150],
   [76, 152, 122],
   [178, 198, 92],
   [250, 236, 160],

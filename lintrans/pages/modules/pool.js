@@ -4,9 +4,13 @@ const MAX_WORKERS = 8;
 
 /** Workers made from the text of a script that serves (`serve.js`), one for every core. */
 export class Pool {
-  constructor(script, { n = navigator.hardwareConcurrency || 2, onError = console.error } = {}) {
+  constructor(
+    script,
+    { n = navigator.hardwareConcurrency || 2, onError = console.error, onWork = () => {} } = {},
+  ) {
     this.url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
     this.onError = onError;
+    this.onWork = onWork; // called when work begins or ends
     this.queue = [];
     this.running = new Map(); // worker to its task
     this.latest = new Map(); // channel to its question
@@ -52,6 +56,7 @@ export class Pool {
       this.running.set(worker, task);
       worker.postMessage({ kind: task.kind, args: task.args });
     }
+    this.onWork();
   }
 
   hear(worker, { value, error, isLast }) {

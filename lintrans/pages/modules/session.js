@@ -7,6 +7,7 @@ import { Store } from "./state.js";
 import { Theme } from "./theme.js";
 
 const TOAST_MS = 4000;
+const BUSY_MS = 500;
 
 /**
  * One page, in a file or in a widget; a document may have several. A page derives its own from it, and may have
@@ -22,7 +23,8 @@ export class Session {
     this.data = decode(model.get("data"));
     this.store = new Store(fieldsOf(this.data), model, normalize);
     this.theme = new Theme(el, this.signal);
-    this.pool = new Pool(model.get("worker"), { onError: (text) => this.announce(text) });
+    const onError = (text) => this.announce(text);
+    this.pool = new Pool(model.get("worker"), { onError, onWork: () => this.noteWork() });
     this.toast = h("div", { class: "toast", role: "status" });
     this.parts = new Map();
     this.store.on((changed) => this.update(changed));
@@ -66,6 +68,15 @@ export class Session {
   /** Tell all parts that the clock has moved. */
   tick() {
     for (const part of this.parts.values()) if (part.tick) part.tick();
+  }
+
+  /** Mark the page as busy, once work takes so long that a reader would wonder. */
+  noteWork() {
+    if (this.pool.isIdle()) {
+      clearTimeout(this.waiting);
+      this.waiting = null;
+      this.el.removeAttribute("aria-busy");
+    } else this.waiting ??= setTimeout(() => this.el.setAttribute("aria-busy", "true"), BUSY_MS);
   }
 
   /** Tell the reader something once. */

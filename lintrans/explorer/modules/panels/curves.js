@@ -53,9 +53,10 @@ export function drawCurves(pen, frame, session) {
 /** A conic with a halo, so that it is seen on every ground. */
 export function drawConic(pen, frame, conic, look, halo) {
   const pieces = piecesOf(frame, conic);
-  for (const [us, vs] of pieces)
-    frame.line(pen, us, vs, { color: halo, width: look.width + 1.8, alpha: 0.5 });
-  for (const [us, vs] of pieces) frame.line(pen, us, vs, look);
+  const ground = { ...look, color: halo, width: look.width + 1.8, alpha: 0.6 }; // dashed alike: gaps stay gaps
+  for (const style of [ground, look]) {
+    for (const [us, vs] of pieces) frame.line(pen, us, vs, style);
+  }
 }
 
 function drawSlices(pen, frame, look) {

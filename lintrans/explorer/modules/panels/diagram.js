@@ -86,7 +86,7 @@ export class Diagram extends Panel {
 
   show() {
     const [low, high] = this.session.state.window;
-    const wide = high - low < NARROW ? `${short(high - low, 2)} wide` : "drag the cursor";
+    const wide = high - low < NARROW ? `${short(high - low, 2)} wide` : "";
     this.remark(this.isEnd() ? END : wide);
     this.invalidate();
   }
