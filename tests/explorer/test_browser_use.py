@@ -102,6 +102,23 @@ def test_a_box_zooms_both_axes(explore):
     assert np.allclose(page.state["heights"], [1.0, 1.4], atol=0.02)
 
 
+def test_windows_are_moved_with_the_pointer(explore):
+    page = explore(fragment="window=1.2,1.4&plane=-1,1,-1,1")
+    x, y = page.place("diagram", 1.3, page.ask("page.part('diagram').frame().y.low"))
+    page.tab.mouse.move(x, y + 12)
+    page.tab.mouse.down()
+    page.tab.mouse.move(page.place("diagram", 1.35, 1)[0], y + 12, steps=3)
+    page.tab.mouse.up()
+    assert np.allclose(page.state["window"], [1.15, 1.35], atol=2e-3) and page.state["mu"] == 1.5
+    page.tab.keyboard.down("Shift")
+    page.tab.mouse.move(*page.place("plane", 0.0, 0.0))
+    page.tab.mouse.down()
+    page.tab.mouse.move(*page.place("plane", 0.5, -0.25), steps=1)
+    page.tab.mouse.up()
+    page.tab.keyboard.up("Shift")
+    assert np.allclose(page.state["plane"], [-1.5, 0.5, -0.75, 1.25], atol=0.02) and page.state["u"] == 0.4
+
+
 def test_zoom_ends_where_float64_does(explore):
     page = explore(fragment="mu=1.3022834627007123")
     page.canvas("diagram").focus()

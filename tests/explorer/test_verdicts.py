@@ -56,6 +56,11 @@ def test_verdicts_agree():
     check_verdicts(2000, seed=2)
 
 
+@pytest.mark.thorough
+def test_many_more_verdicts_agree():
+    check_verdicts(20_000, seed=3)
+
+
 def test_no_verdict_contradicts_another_next_to_a_landmark():
     """There rounding decides, and slow orbits are open: one may be unresolved, both never differ.
 

@@ -281,7 +281,7 @@ def test_a_long_table_is_written_whole(ask):
 def test_both_pens_draw_the_same_places(ask):
     svg = ask(
         "return kit.toSvg((pen) => { pen.line([1, 2, NaN, 3], [4, 5, 6, 7], { color: '#000' });"
-        "pen.text('<b>', 1, 2, { color: '#000' }); }, 10, 10, '#fff');"
+        "pen.text('<b>\\u0007', 1, 2, { color: '#000' }); }, 10, 10, '#fff');"
     )
     assert 'd="M1 4L2 5M3 7"' in svg
-    assert "&lt;b&gt;" in svg
+    assert "&lt;b&gt;<" in svg  # and no bell, which XML has no place for

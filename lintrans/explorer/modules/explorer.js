@@ -86,7 +86,8 @@ function header(session) {
   const tour = button("Tour", () => session.part("tour").begin(), { kind: "main" });
   const help = keyHelp(table, [
     "In a focused panel: arrows move, + and − zoom, 0 shows all",
-    "Ctrl and the wheel: zoom; Shift and drag: zoom to a box",
+    "Ctrl and the wheel: zoom; in the diagram Shift and drag: zoom to a box",
+    "Drag the axis of the diagram, or Shift and drag in the plane: move the window",
   ]);
   const tools = h("div", { class: "row" }, tour.el, past.el, linkButton(session), theme.el, help);
   const about =

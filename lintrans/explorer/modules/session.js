@@ -70,7 +70,8 @@ export class Explorer extends Session {
   /** The run in words, for files that leave the page. */
   about() {
     const { mu, u, v } = this.state;
-    return `Two-factor model, mu = ${mu}, start u = ${u}, v = ${v}: ${title(this.verdict)}.`;
+    const run = `mu = ${mu}, start u = ${u}, v = ${v}: ${title(this.verdict)}`;
+    return `lintrans ${this.data.version}, two-factor model, ${run}.`;
   }
 
   /** Command line of the present state; see `commandLine`. */

@@ -5,6 +5,7 @@
 import { s } from "./dom.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g; // characters that XML has no place for
 const LONG = 1e6; // lines beyond this many pixels are cut: some browsers drop them
 
 /** Draws on the 2D context of a canvas. */
@@ -150,7 +151,7 @@ export class SvgPen {
       ...this.paint(look),
       ...halo,
     });
-    el.append(text);
+    el.append(text.replace(CONTROL, ""));
   }
 
   image(source, x, y, width, height) {

@@ -26,3 +26,9 @@ export function zoomed(range, place, factor, { least, limits }) {
   );
   return [Math.max(limits[0], next[0]), Math.min(limits[1], next[1])];
 }
+
+/** The range moved by a distance, as far as the limits allow. */
+export function shifted([low, high], distance, limits = [-Infinity, Infinity]) {
+  const step = Math.max(limits[0] - low, Math.min(limits[1] - high, distance));
+  return [low + step, high + step];
+}

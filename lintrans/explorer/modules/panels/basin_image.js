@@ -243,6 +243,8 @@ function sharpnessLook(cells, base) {
 
 /** Lighter where training ends at a < 0. */
 function sideLook(cells, base) {
-  const colors = [base, base.map((color) => lighter(color, 0.55))].map((list) => list.map((color) => packed(color)));
+  const colors = [base, base.map((color) => lighter(color, 0.55))].map((list) =>
+    list.map((color) => packed(color)),
+  );
   return (cell) => colors[cells.branch[cell] < 0 ? 1 : 0][cells.regime[cell]];
 }

@@ -26,7 +26,6 @@ export class Controls {
       low: 0.5,
       high: 240,
       log: true,
-      
     });
     const trail = fieldNumber(session, "trail", "steps of the trail");
     this.parts = [mu, rate, u, v, this.shown, steps, speed, trail].filter(Boolean);

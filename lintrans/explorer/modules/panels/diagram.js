@@ -6,7 +6,7 @@ import { drawCursor, drawMarks, drawNames } from "../../../pages/modules/marks.j
 import { Panel, zoomTools } from "../../../pages/modules/panel.js";
 import { listenToPointer } from "../../../pages/modules/pointer.js";
 import { Scale, short } from "../../../pages/modules/scales.js";
-import { legible, widened, within, zoomed } from "../../../pages/modules/windows.js";
+import { legible, shifted, widened, within, zoomed } from "../../../pages/modules/windows.js";
 import { option } from "../commands.js";
 import { FULL_MU, LEAST_WIDTH, MU_LIMITS } from "../fields.js";
 import { title } from "../words.js";
@@ -48,6 +48,7 @@ export class Diagram extends Panel {
         "lines: it jumps between two values. A band: chaos. Nothing: it diverges. Drag to move μ.",
     });
     this.box = null; // that is being drawn, in pixels
+    this.held = null; // the axis, while the pointer moves it
     this.isBoxing = false;
     this.image = new OrbitImage(session, () => this.show());
     this.addTools(...this.choices(), ...this.zooms());
@@ -162,12 +163,15 @@ export class Diagram extends Panel {
   }
 
   press(p) {
-    if (this.isBoxing || p.shift) this.box = { x0: p.x, y0: p.y, x1: p.x, y1: p.y };
+    const frame = this.frame();
+    if (p.y > frame.top + frame.height) this.held = { x: p.x, frame, window: this.session.state.window };
+    else if (this.isBoxing || p.shift) this.box = { x0: p.x, y0: p.y, x1: p.x, y1: p.y };
     else this.moveCursor(p.x);
   }
 
   drag(p) {
-    if (this.box === null) this.moveCursor(p.x);
+    if (this.held !== null) this.pan(p.x);
+    else if (this.box === null) this.moveCursor(p.x);
     else Object.assign(this.box, { x1: p.x, y1: p.y });
     this.move();
   }
@@ -175,8 +179,16 @@ export class Diagram extends Panel {
   release(isCancelled) {
     if (this.box !== null && !isCancelled) this.takeBox();
     this.box = null;
+    this.held = null;
     this.session.store.commit();
     this.move();
+  }
+
+  /** Move the window with the axis, which the pointer holds. */
+  pan(x) {
+    const { frame, window } = this.held;
+    const distance = frame.x.value(this.held.x) - frame.x.value(x);
+    this.session.set({ window: shifted(window, distance, MU_LIMITS) }, { drag: true });
   }
 
   moveCursor(x) {

@@ -8,7 +8,7 @@ import { rampEntry, stroke, swatch } from "../../../pages/modules/legend.js";
 import { Panel, zoomTools } from "../../../pages/modules/panel.js";
 import { listenToPointer } from "../../../pages/modules/pointer.js";
 import { Scale, short } from "../../../pages/modules/scales.js";
-import { legible, within } from "../../../pages/modules/windows.js";
+import { legible, shifted, within } from "../../../pages/modules/windows.js";
 import { option } from "../commands.js";
 import { FULL_PLANE, LEAST_WIDTH, START_LIMITS } from "../fields.js";
 import { title } from "../words.js";
@@ -147,14 +147,26 @@ export class Plane extends Panel {
       return { u: frame.x.value(p.x), v: frame.y.value(p.y) };
     };
     const words = ({ u, v }) => `u = ${short(u)}, v = ${short(v)}`;
+    let held = null; // {place, frame, plane}, while Shift and the pointer move the window
+    const drag = (p) => (held === null ? this.startAt(at(p), { drag: true }) : this.pan(held, p));
+    const press = (p) => {
+      held = p.shift ? { place: p, frame: this.frame(), plane: this.session.state.plane } : null;
+      drag(p);
+    };
     listenToPointer(this.canvas, {
-      press: (p) => this.startAt(at(p), { drag: true }),
-      drag: (p) => this.startAt(at(p), { drag: true }),
+      press,
+      drag,
       release: () => this.session.store.commit(),
       hover: (p) => this.read(this.frame().has(p.x, p.y) ? words(at(p)) : null),
       leave: () => this.read(null),
       zoom: (p, factor) => this.zoom(at(p), factor),
     });
+  }
+
+  pan({ place, frame, plane }, p) {
+    const us = shifted(plane.slice(0, 2), frame.x.value(place.x) - frame.x.value(p.x));
+    const vs = shifted(plane.slice(2), frame.y.value(place.y) - frame.y.value(p.y));
+    this.session.set({ plane: [...us, ...vs] }, { drag: true });
   }
 
   startAt({ u, v }, options) {
