@@ -33,7 +33,7 @@ N_PROMPTS = 200
 MU_LIMITS = (1e-6, 4.0)  # of the controls, as in fields.js
 START_LIMITS = (-100.0, 100.0)  # of u and of v
 IN_RANGE = "pass a value in range"
-SMALLER = "pass start (--start), or smaller weights (--value, --scale)"
+SMALLER = "scale the data (--standardize --center), or pass a start (--start)"
 MAX_PROMPT_NUMBERS = 90_000  # n (d + 1) + d^2: 0.96 MB of the 1.5 that a page may have
 
 
