@@ -68,14 +68,30 @@ def test_a_finger_sets_the_start(explore):
     assert abs(page.state["u"] - 0.9) < 0.05
 
 
+def touch(page, *events):
+    """Fingers as the screen reports them: (kind, places)."""
+    client = page.tab.context.new_cdp_session(page.tab)
+    for kind, places in events:
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait()
+
+
 def test_a_finger_that_scrolls_changes_nothing(explore):
     page = explore(size=(360, 740), has_touch=True)
     x, y = page.place("plane", 0.9, 0.2)
-    client = page.tab.context.new_cdp_session(page.tab)
-    for kind, dy in (("touchStart", 0), ("touchMove", -40), ("touchMove", -120), ("touchEnd", None)):
-        points = [] if dy is None else [{"x": x, "y": y + dy}]
-        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.wait()
+    moves = [("touchMove", [(x, y - 40)]), ("touchMove", [(x, y - 120)])]
+    touch(page, ("touchStart", [(x, y)]), *moves, ("touchEnd", []))
+    assert (page.state["u"], page.state["v"]) == (0.4, 0.4)
+
+
+def test_two_fingers_zoom(explore):
+    page = explore(size=(360, 740), has_touch=True)
+    x, y = page.place("plane", 0.0, 0.0)
+    spread = [("touchMove", [(x - d, y), (x + d, y)]) for d in (30, 45, 60)]
+    touch(page, ("touchStart", [(x - 20, y), (x + 20, y)]), *spread, ("touchEnd", []))
+    third = 2.6 / 3  # they are reported one after the other, so that the middle between them wavers
+    assert np.allclose(page.state["plane"], [-third, third, -third, third], atol=0.1)
     assert (page.state["u"], page.state["v"]) == (0.4, 0.4)
 
 
