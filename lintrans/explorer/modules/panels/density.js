@@ -38,7 +38,8 @@ export class Density extends Panel {
   words() {
     if (!isPlain(this.session.state)) return "of plain gradient descent, without the variant";
     if (!this.exists()) return "above μ = 2 almost every start diverges";
-    return this.isKnown() ? "dashed: closed form 1 / (π √(4 − r²))" : "";
+    if (this.isKnown()) return "dashed: closed form 1 / (π √(4 − r²))";
+    return this.visited() === 1 ? "all runs end at one value" : "";
   }
 
   /** Whether there is a density to measure: almost no orbit is bounded above mu = 2. */
@@ -75,7 +76,13 @@ export class Density extends Panel {
     const n = sum.reduce((total, x) => total + x, 0);
     this.values = sum.map((count) => (count * BINS) / (4 * n));
     this.describeAll();
+    this.remark(this.words());
     this.invalidate();
+  }
+
+  /** Number of bins that runs visit. */
+  visited() {
+    return this.values === null ? 0 : this.values.filter((x) => x > 0).length;
   }
 
   frame(width, height) {
@@ -118,9 +125,8 @@ export class Density extends Panel {
 
   describe() {
     if (this.values === null) return "Invariant density: none at this μ, or not yet computed.";
-    const visited = this.values.filter((x) => x > 0).length;
     const largest = short(Math.max(...this.values));
-    return `Histogram of the error r of ${ORBITS} runs: ${visited} of ${BINS} bins are visited, largest density ${largest}.`;
+    return `Histogram of the error r of ${ORBITS} runs: ${this.visited()} of ${BINS} bins are visited, largest density ${largest}.`;
   }
 
   command() {
