@@ -15,7 +15,7 @@ export const START_LIMITS = [-100, 100];
 export const FULL_MU = [0.6, 2.08];
 export const FULL_PLANE = [-2.6, 2.6, -2.6, 2.6];
 export const LEAST_WIDTH = 1e-12; // of a window: beyond, float64 has too few numbers for the pixels
-export const MAX_STEPS = 5000;
+const MAX_STEPS = 5000;
 export const SCHEDULE_STEPS = 100;
 export const SCHEDULE_TOP = 1.5;
 

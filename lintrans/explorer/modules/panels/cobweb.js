@@ -29,7 +29,7 @@ export class Cobweb extends Panel {
     this.remark(isPlain(state) ? off : "the curve is that of plain gradient descent");
   }
 
-  frame(width, height) {
+  frame(width = this.width, height = this.height) {
     const reach = Math.sqrt(2 + this.session.state.mu) * 1.04; // of the slice of the ellipse
     const axis = (when) => ({ scale: new Scale(-reach, reach), label: `mean mode a at step ${when}` });
     return new Frame(width, height, { x: axis("n"), y: axis("n + 1"), margin: MARGIN });

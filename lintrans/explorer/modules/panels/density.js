@@ -85,7 +85,7 @@ export class Density extends Panel {
     return this.values === null ? 0 : this.values.filter((x) => x > 0).length;
   }
 
-  frame(width, height) {
+  frame(width = this.width, height = this.height) {
     const top = this.values === null ? 0.8 : Math.min(4, Math.max(0.8, 1.1 * quantile(this.values, 0.97)));
     return new Frame(width, height, {
       x: { scale: new Scale(-2, 2), label: "error r = μ (uv − 1)" },
