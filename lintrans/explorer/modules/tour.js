@@ -62,8 +62,8 @@ export const STOPS = [
     question:
       "How many steps does the distance of the two runs need to become as large as the runs themselves?",
     answer:
-      "About 26. The exponent, 0.81 per step, predicts ln 10⁹ / 0.81 = 26: after that nobody can tell the run from " +
-      "its start, whatever the computer.",
+      "About 26. The exponent, 0.81 per step, predicts ln 10⁹ / 0.81 = 26. After that, nine digits of the start say " +
+      "nothing about the run any more.",
   },
   {
     name: "Window",
@@ -81,7 +81,7 @@ export const STOPS = [
     panels: ["diagram", "cobweb"],
     text:
       "Below μ = 3√3/2 − 1 there are two mirror-image attractors: in the long run the sign of the weights never " +
-      "changes. At the crisis they touch and merge, and from there on the sign changes for ever.",
+      "changes. At the crisis they touch and merge, and the weights begin to change sign.",
     question: "Look at the cobweb. From which values of a does the run change sides?",
     answer:
       "From those beyond √(1 + μ) = 1.62, where the curve crosses 0. Below the crisis its hump does not reach so " +
@@ -93,7 +93,7 @@ export const STOPS = [
     panels: ["density"],
     text:
       "At μ = 2 the map is a Chebyshev polynomial. The exponent is ln 3 = 1.0986, and the density of the error is " +
-      "1 / (π √(4 − r²)), exactly. The ellipse has shrunk to the line u = v: only balanced runs stay bounded.",
+      "1 / (π √(4 − r²)), exactly. The ellipse has shrunk to the line u = v: almost only balanced runs stay bounded.",
     question: "Compare the histogram with the dashed curve. Why are the ends visited most often?",
     answer:
       "The error is 2 cos of an angle that is spread evenly, and near its turning points a cosine changes slowest.",

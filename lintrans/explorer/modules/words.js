@@ -55,7 +55,7 @@ export function exponentWords({ ending, evidence }) {
 }
 
 function measured(value, error) {
-  if (value < SUPERSTABLE) return `below ${short(SUPERSTABLE)} (superstable)`;
+  if (value < SUPERSTABLE) return `below ${short(SUPERSTABLE)} (superstable: faster than exponential)`;
   const shown = Math.abs(value) > ROUNDING ? short(value, 4) : "0";
   return error > ROUNDING ? `${shown} ± ${short(error, 1)}` : shown;
 }

@@ -45,7 +45,8 @@ export class Diagram extends Panel {
       role: "slider",
       help:
         "For every step size μ, the predictions that training takes in the long run. One line: it converges. Two " +
-        "lines: it jumps between two values. A band: chaos. Nothing: it diverges. Drag to move μ.",
+        "lines: it jumps between two values. A band: chaos. Nothing: it diverges. Drag to move μ. Runs begin at the " +
+        "probe start of their μ, whose regime is that of balanced training, or all at this start.",
     });
     this.box = null; // that is being drawn, in pixels
     this.held = null; // the axis, while the pointer moves it

@@ -27,8 +27,8 @@ export class Schedule extends Panel {
       title: "Schedule of step sizes",
       role: "application",
       help:
-        "Draw a factor on μ for every step: a warm-up, a decay, anything. While it stays at most 1, a run that " +
-        "starts inside the ellipse never leaves it.",
+        "Draw a factor on μ for every step: a warm-up, a decay, anything. Without weight decay and momentum, and " +
+        "while it stays at most 1, a run that starts inside the ellipse never leaves it.",
     });
     this.last = null;
     const shapes = [["", "shape …"], ...Object.keys(SHAPES).map((name) => [name, name])];

@@ -46,6 +46,6 @@ export class Trained {
     if (this.session.problem.prompt === null) return "";
     if (!this.isPossible()) return "the prompt is too large to train on here";
     const isChaotic = this.session.verdict.label === "chaotic";
-    return `dashed: full gradient descent${isChaotic ? "; in chaos rounding parts the two" : " of w and W"}`;
+    return `dashed: full gradient descent${isChaotic ? "; in chaos rounding separates the two" : " of w and W"}`;
   }
 }
