@@ -196,6 +196,16 @@ def test_numbers_are_typed_and_nonsense_changes_nothing(explore):
     assert page.state["mu"] == 1.2345678901234567
 
 
+def test_the_window_follows_a_cursor_that_leaves_it(explore):
+    page = explore(fragment="window=1.2,1.4&mu=1.3")
+    for mu in (0.3, 2.5):
+        page.set(mu=mu)
+        low, high = page.state["window"]
+        assert low < mu < high
+    page.set(mu=1.3, window=[0.7, 0.8])  # but a window that is chosen stays
+    assert page.state["window"] == [0.7, 0.8]
+
+
 def test_a_schedule_is_drawn_by_hand(explore):
     page = explore()
     page.tab.mouse.move(*page.place("schedule", 0.5, 0.1))

@@ -34,7 +34,7 @@ export function fieldsOf({ start, prompt }) {
     u: numberField(start.u, ...START_LIMITS),
     v: numberField(start.v, ...START_LIMITS),
     // orbit diagram
-    window: listField(FULL_MU, isMuWindow),
+    window: listField(covering(FULL_MU, start.mu), isMuWindow),
     heights: optionalListField(null, (list) => list.length === 2 && isRange(list)),
     quantity: choiceField("uv", ["uv", "a", "loss"]),
     from: choiceField(prompt ? "start" : "probe", ["probe", "start"]),
@@ -62,8 +62,22 @@ export function fieldsOf({ start, prompt }) {
   };
 }
 
-/** Mini-batches go with a schedule of at most 1, and neither with weight decay nor with momentum. */
+/** A window of mu that has a value in it, with some room. */
+function covering([low, high], mu) {
+  const room = 0.05 * (high - low);
+  if (mu >= low && mu <= high) return [low, high];
+  return mu < low ? [Math.max(mu / 2, mu - room), high] : [low, Math.min(MU_LIMITS[1], mu + room)];
+}
+
+/** Values that go together: a window that shows the cursor, batches without what they exclude. */
 export function normalize(values, names) {
+  const isMoved = names.includes("mu") && !names.includes("window");
+  const window = isMoved ? covering(values.window, values.mu) : values.window;
+  return withBatches({ ...values, window }, names);
+}
+
+/** Mini-batches go with a schedule of at most 1, and neither with weight decay nor with momentum. */
+function withBatches(values, names) {
   if (values.batch === 0) return values;
   const chosen = ["decay", "momentum"].some((name) => names.includes(name) && values[name] > 0);
   if (chosen && !names.includes("batch")) return { ...values, batch: 0 };
