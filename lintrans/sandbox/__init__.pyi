@@ -1,0 +1,10 @@
+from .blocks import Block as Block
+from .model import Model as Model
+from .model import Weights as Weights
+from .model import initial_weights as initial_weights
+from .network import Layers as Layers
+from .network import gradient as gradient
+from .network import layers as layers
+from .network import loss as loss
+from .task import Task as Task
+from .training import Training as Training

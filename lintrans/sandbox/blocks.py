@@ -1,0 +1,233 @@
+"""Blocks of runs, side by side in the compiled loops, each with its own seed.
+
+A `Block` brings task, model and training into the form of `lintrans.sandbox.kernels`, and goes from any state
+to any step. What a run does depends on nothing but its seed and its state: not on the block it is in, nor on
+where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintrans.errors import InputError
+from lintrans.sandbox import kernels
+from lintrans.sandbox.kernels import COLUMNS, LANES, PARTS, Batch, Norms, Sizes
+from lintrans.sandbox.model import Model, Weights, initial_weights
+from lintrans.sandbox.task import Task
+from lintrans.sandbox.training import Training
+
+FloatArray = NDArray[np.float64]
+
+SETS = ("train", "test", "population", "unseen")
+MAX_EVERY_EPOCH = 10_000  # sequences of a population that is measured in every epoch
+TABLE_ENTRIES = 16  # of a group of positions, at most, if it has more than one
+NORM_KINDS = {"none": kernels.NO_NORM, "rms": kernels.RMS_NORM, "smooth": kernels.SMOOTH_NORM}
+STATE = ("weights", "first", "second")  # weights and moments of the optimiser
+
+
+class Progress(NamedTuple):
+    """What a block did between two steps; runs come first.
+
+    Attributes
+    ----------
+    batch_loss, batch_accuracy : (n, n_epochs) array
+        Means over the batches of each epoch that ended, as training saw them.
+    loss, accuracy : (n, n_measures, sets) array
+        Of the sets of `Block.sets`, after each measured epoch.
+    kept : (n, marks, 3, n_weights) array
+        State after each of the steps that were marked.
+    state : (n, 3, n_weights) array
+        State at the end.
+    """
+
+    batch_loss: FloatArray
+    batch_accuracy: FloatArray
+    loss: FloatArray
+    accuracy: FloatArray
+    kept: FloatArray
+    state: FloatArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs of one task, model and training, up to eight side by side.
+
+    Parameters
+    ----------
+    task, model, training
+        What is learned, by what, and how.
+    seeds
+        One of each run: of its data, its initial weights and its batches.
+    """
+
+    task: Task
+    model: Model
+    training: Training
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.seeds) <= LANES:
+            raise InputError(f"a block must have 1 to {LANES} seeds, got {len(self.seeds)}; use several")
+        self.training.per_epoch(self.task)  # a batch must fit
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Sets of sequences that are measured in every epoch: of a large population only what is drawn."""
+        return SETS if self.task.n_sequences <= MAX_EVERY_EPOCH else SETS[:2]
+
+    def begin(self) -> FloatArray:
+        """State before the first step: initial weights, and moments of 0; (n, 3, n_weights)."""
+        scales = dict(self.training.scales)
+        flat = [initial_weights(self.task, self.model, seed, scales=scales).flat for seed in self.seeds]
+        weights = np.array(flat)
+        return np.stack([weights, np.zeros_like(weights), np.zeros_like(weights)], axis=1)
+
+    def advance(
+        self, state: FloatArray, span: tuple[int, int], *, every: int = 1, marks: Sequence[int] = ()
+    ) -> Progress:
+        """Go on from a state after ``span[0]`` steps to that after ``span[1]``.
+
+        Parameters
+        ----------
+        state
+            Weights and moments of each run, (n, 3, n_weights); it is not changed.
+        span
+            Steps done before and after.
+        every
+            Epochs between measures of the sets; 0 for none.
+        marks
+            Steps after which states are kept, increasing.
+        """
+        n, lanes = len(self.seeds), _in_lanes(state)
+        marked = np.array([m for m in marks if span[0] <= m <= span[1]], dtype=np.int64)
+        epochs, measured, kept = kernels.train(
+            self.sizes,
+            self.norms,
+            self.training.steps,
+            self.training.rates(self.task, self.model),
+            self.training.factors(self.task),
+            lanes,
+            np.array(self._of_lanes(list(self.seeds)), dtype=np.uint64),
+            *self._training_sequences,
+            self.training.batch_size,
+            (int(span[0]), int(span[1])),
+            self._measured,
+            every,
+            marked,
+        )
+        out = [np.moveaxis(x, -1, 0)[:n] for x in (epochs, measured, kept, lanes)]
+        return Progress(
+            out[0][..., 0], out[0][..., 1], out[1][..., 0], out[1][..., 1], out[2].copy(), out[3].copy()
+        )
+
+    def measure(
+        self, weights: FloatArray, sequences: NDArray[Any], shares: FloatArray
+    ) -> tuple[FloatArray, ...]:
+        """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on sequences common to all runs.
+
+        ``shares`` (sets, sequences) say how much each counts.
+        """
+        each = [self._places(sequences, lane) for lane in range(LANES)]
+        labels = np.repeat(self.task.labels(sequences)[:, None], LANES, axis=1)
+        factors = np.repeat(np.asarray(shares, dtype=np.float64)[:, :, None], LANES, axis=2)
+        batch = _batch(np.stack(each, axis=-1), labels, factors)
+        sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), batch)
+        return tuple(np.moveaxis(sums, -1, 0)[: len(weights), :, i] for i in range(2))
+
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """Sizes as the compiled loops take them."""
+        task, model, group = self.task, self.model, 1
+        while task.p ** (group + 1) <= TABLE_ENTRIES and group < task.length:
+            group += 1
+        return Sizes(task.p, task.length, model.n_tokens(task), model.d, model.width, group)
+
+    @property
+    def norms(self) -> Norms:
+        """Norms as the compiled loops take them."""
+        first, second = self.model.attention_norm, self.model.feed_forward_norm
+        constants = self.model.norm_constant(first), self.model.norm_constant(second)
+        return Norms(NORM_KINDS[first], NORM_KINDS[second], *constants)
+
+    @functools.cached_property
+    def _data(self) -> list[Any]:
+        return self._of_lanes([self.task.data(seed) for seed in self.seeds])
+
+    @functools.cached_property
+    def _training_sequences(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        places = [self._places(data.train, lane) for lane, data in enumerate(self._data)]
+        labels = [self.task.labels(data.train) for data in self._data]
+        return np.stack(places, axis=-1), np.stack(labels, axis=-1)
+
+    @functools.cached_property
+    def _measured(self) -> Batch:
+        """Sequences that are measured, with shares by set: the whole population, or what is drawn."""
+        task, whole = self.task, len(self.sets) == len(SETS)
+        places, labels, shares = [], [], []
+        for lane, data in enumerate(self._data):
+            if whole:
+                sequences = task.population()
+                shares.append(np.stack(population_shares(task, data)))
+            else:
+                sequences = np.concatenate(data)
+                halves = np.repeat(np.eye(2), [task.n_train, task.n_test], axis=1)
+                shares.append(halves / halves.sum(axis=1, keepdims=True))
+            places.append(self._places(sequences, lane))
+            labels.append(task.labels(sequences))
+        return _batch(np.stack(places, axis=-1), np.stack(labels, axis=-1), np.stack(shares, axis=-1))
+
+    def _places(self, sequences: NDArray[Any], lane: int) -> NDArray[np.int32]:
+        """Where sequences (n, L) find their groups in the tables of a lane: (n, groups)."""
+        p, group, first, found = self.task.p, self.sizes.group, 0, []
+        for start in range(0, self.task.length, group):
+            tokens = np.asarray(sequences[:, start : start + group], dtype=np.int64)
+            size = tokens.shape[1]
+            found.append((first + tokens @ p ** np.arange(size)) * LANES + lane)
+            first += p**size
+        return np.stack(found, axis=1).astype(np.int32)
+
+    def _of_lanes(self, items: list[Any]) -> list[Any]:
+        """Items of the runs, the last repeated for idle lanes."""
+        return items + [items[-1]] * (LANES - len(items))
+
+
+def population_shares(task: Task, data: Any) -> tuple[FloatArray, ...]:
+    """How much each sequence of the population counts in each of `SETS`; none is unseen: NaN."""
+    n = task.n_sequences
+    counts = [np.bincount(task.number(sequences), minlength=n) for sequences in data]
+    unseen = (counts[0] == 0).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return (*(c / c.sum() for c in counts), np.full(n, 1 / n), unseen / unseen.sum())
+
+
+def _in_lanes(arrays: FloatArray) -> FloatArray:
+    """Put runs into the last axis, the last of them repeated for idle lanes; a copy."""
+    full = np.concatenate([arrays, np.repeat(arrays[-1:], LANES - len(arrays), axis=0)])
+    return np.ascontiguousarray(np.moveaxis(full, 0, -1))
+
+
+def _batch(places: NDArray[Any], labels: NDArray[Any], factors: FloatArray) -> Batch:
+    """Sequences (n, groups, LANES), labels (n, LANES) and factors (sets, n, LANES) in rows of columns."""
+    return Batch(_in_rows(places), _in_rows(labels), np.stack([_in_rows(one) for one in factors]))
+
+
+def _in_rows(array: NDArray[Any]) -> NDArray[Any]:
+    """(n, ..., LANES) as (rows, ..., COLUMNS); the last row is filled with zeros."""
+    n_rows = -(-len(array) // PARTS)
+    filled = np.zeros((n_rows * PARTS, *array.shape[1:]), array.dtype)
+    filled[: len(array)] = array
+    parts = filled.reshape(n_rows, PARTS, *array.shape[1:])
+    return np.ascontiguousarray(np.moveaxis(parts, 1, -2)).reshape(n_rows, *array.shape[1:-1], COLUMNS)
+
+
+def weights_of(block: Block, state: FloatArray) -> Weights:
+    """Weights by name of a state, or of several."""
+    from lintrans.sandbox.model import unflatten
+
+    return unflatten(block.task, block.model, state[..., 0, :])

@@ -1,0 +1,41 @@
+"""Compiled loops of the sandbox: a block of runs trains side by side, one lane a seed.
+
+`layout` says where everything lies. `training` goes from step to step: it draws batches (`draws`), sends them
+forward and back through `attention` and `network`, and turns gradients into steps (`steps`). `functions` are
+the exponential and gelu as polynomials, `norms` the norm of vectors.
+"""
+
+from __future__ import annotations
+
+from lintrans.sandbox.kernels.layout import (
+    ADAM,
+    COLUMNS,
+    LANES,
+    NO_NORM,
+    PARTS,
+    RMS_NORM,
+    SGD,
+    SMOOTH_NORM,
+    Norms,
+    Sizes,
+    Steps,
+)
+from lintrans.sandbox.kernels.training import Batch, evaluate, gradients, train
+
+__all__ = [
+    "ADAM",
+    "COLUMNS",
+    "LANES",
+    "NO_NORM",
+    "PARTS",
+    "RMS_NORM",
+    "SGD",
+    "SMOOTH_NORM",
+    "Batch",
+    "Norms",
+    "Sizes",
+    "Steps",
+    "evaluate",
+    "gradients",
+    "train",
+]

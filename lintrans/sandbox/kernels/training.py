@@ -1,0 +1,401 @@
+"""Training of a block of runs, and what it measures on the way."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintrans.compiled import compiled, entry
+from lintrans.sandbox.kernels.attention import (
+    attend,
+    attend_backward,
+    fill_tables,
+    look_up,
+    n_entries,
+    put_back,
+)
+from lintrans.sandbox.kernels.draws import draw_kept, shuffle
+from lintrans.sandbox.kernels.layout import COLUMNS, LANES, PARTS, ROWS, add_narrow, is_common, rows_of, widen
+from lintrans.sandbox.kernels.network import (
+    apply_value,
+    feed_forward,
+    feed_forward_backward,
+    read_out,
+    read_out_backward,
+    value_backward,
+)
+from lintrans.sandbox.kernels.norms import norm, norm_backward
+from lintrans.sandbox.kernels.steps import update
+
+Array = NDArray[Any]
+
+
+class Batch(NamedTuple):
+    """Samples in rows of columns; ``factors`` are their weights in the loss, 0 where a column is idle."""
+
+    places: Array  # (rows, groups, COLUMNS): where their table entries are
+    labels: Array  # (rows, COLUMNS)
+    factors: Array  # (sets, rows, COLUMNS)
+
+
+class Room(NamedTuple):
+    """Memory of a block."""
+
+    z: Array  # (d, p L LANES), as the next ones: the vectors, their scale and its bend, normed, e^score
+    scale: Array
+    bend: Array
+    normed: Array
+    weight: Array
+    slopes: Array
+    by_vector: Array
+    table: Array  # (d + 1, entries LANES)
+    by_table: Array
+    wide: Array  # (n_weights, COLUMNS), filled where columns share rows
+    by_wide: Array
+    unit: Array  # (2 d + 1, COLUMNS)
+    by_unit: Array
+    rows: Array  # (9, ROWS, d + 1, COLUMNS): see `forward`
+    scales: Array  # (2, ROWS, COLUMNS)
+    hidden: Array  # (width, ROWS, COLUMNS)
+    bends: Array
+    keep: Array
+    shares: Array  # (ROWS, n_tokens, COLUMNS)
+    losses: Array  # (3, ROWS, COLUMNS): loss, 1 where right, and room to work in
+    sums: Array  # (sets, 2, COLUMNS)
+
+
+FOUND, MEANS, XI, NORMED, OUT, BY_OUT, BY_NORMED, BY_XI, WORK = range(9)  # rows of columns in `Room.rows`
+
+
+@compiled
+def room_for(sizes, n_weights, n_sets, dropout, learns):
+    """Memory of a block; slopes of hidden units only if it learns."""
+    n, entries, d = sizes.p * sizes.length * LANES, n_entries(sizes) * LANES, sizes.d
+    hidden = (sizes.width, ROWS, COLUMNS)
+    return Room(
+        np.zeros((d, n)),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros((d, n)),
+        np.zeros(n),
+        np.zeros((d + 1, n)),
+        np.zeros((d, n)),
+        np.zeros((d + 1, entries)),
+        np.zeros((d + 1, entries)),
+        np.zeros((n_weights, COLUMNS)),
+        np.zeros((n_weights, COLUMNS)),
+        np.zeros((2 * d + 1, COLUMNS)),
+        np.zeros((2 * d + 1, COLUMNS)),
+        np.zeros((9, ROWS, d + 1, COLUMNS)),
+        np.zeros((2, ROWS, COLUMNS)),
+        np.zeros(hidden),
+        np.zeros(hidden if learns else (0, 0, 0)),
+        np.zeros(hidden if dropout > 0.0 else (0, 0, 0)),
+        np.zeros((ROWS, sizes.n_tokens, COLUMNS)),
+        np.zeros((3, ROWS, COLUMNS)),
+        np.zeros((n_sets, 2, COLUMNS)),
+    )
+
+
+@compiled
+def prepare(sizes, norms, weights, room):
+    """Fill the tables of attention, and repeat the weights for the columns."""
+    attend(
+        sizes,
+        weights,
+        norms.attention,
+        norms.attention_constant,
+        room.z,
+        room.scale,
+        room.bend,
+        room.normed,
+        room.weight,
+    )
+    fill_tables(sizes, room.weight, room.normed, room.table)
+    rows = rows_of(sizes)
+    for k in range(rows.end):
+        if is_common(k, rows):
+            widen(weights, k, room.wide, k)
+
+
+@compiled
+def forward(sizes, norms, weights, batch, first, n_rows, room):
+    """Send a few rows of a batch through the network."""
+    d = sizes.d
+    for r in range(n_rows):
+        means, xi = room.rows[MEANS, r, :d], room.rows[XI, r, :d]
+        look_up(room.table, batch.places[first + r], room.rows[FOUND, r], means)
+        apply_value(sizes, room.wide, means, xi)
+        norm(
+            norms.feed_forward,
+            norms.feed_forward_constant,
+            xi,
+            room.scales[0, r],
+            room.scales[1, r],
+            room.rows[NORMED, r, :d],
+        )
+    feed_forward(
+        sizes,
+        weights,
+        room.wide,
+        n_rows,
+        room.rows[NORMED],
+        room.rows[XI],
+        room.hidden,
+        room.bends,
+        room.keep,
+        room.unit,
+        room.rows[OUT],
+    )
+    for r in range(n_rows):
+        labels = batch.labels[first + r]
+        out = room.rows[OUT, r, :d]
+        read_out(
+            sizes,
+            room.wide,
+            out,
+            labels,
+            room.shares[r],
+            room.losses[0, r],
+            room.losses[1, r],
+            room.losses[2, r],
+        )
+
+
+@compiled
+def backward(sizes, weights, batch, first, n_rows, room, gradient):
+    """Add the gradient of a few rows that went `forward`."""
+    d = sizes.d
+    for r in range(n_rows):
+        read_out_backward(
+            sizes,
+            room.wide,
+            room.rows[OUT, r, :d],
+            batch.labels[first + r],
+            batch.factors[0, first + r],
+            room.shares[r],
+            room.by_wide,
+            room.rows[BY_OUT, r, :d],
+        )
+    feed_forward_backward(
+        sizes,
+        weights,
+        n_rows,
+        room.rows[NORMED],
+        room.hidden,
+        room.bends,
+        room.rows[BY_OUT],
+        gradient,
+        room.by_wide,
+        room.rows[BY_NORMED],
+        room.unit,
+        room.by_unit,
+        room.losses[2, 0],
+    )
+    for r in range(n_rows):
+        means, found, by_xi = room.rows[MEANS, r, :d], room.rows[FOUND, r], room.rows[BY_XI, r, :d]
+        by_xi[:] = room.rows[BY_OUT, r, :d]
+        norm_backward(
+            room.rows[XI, r, :d],
+            room.scales[0, r],
+            room.scales[1, r],
+            room.rows[BY_NORMED, r, :d],
+            by_xi,
+            room.losses[2, r],
+        )
+        by_mean = room.rows[BY_NORMED, r, :d]
+        value_backward(sizes, room.wide, means, by_xi, room.by_wide, by_mean)
+        put_back(room.by_table, batch.places[first + r], found[d], means, by_mean, room.rows[WORK, r])
+
+
+@compiled
+def gradient_of(sizes, norms, weights, batch, seeds, step, dropout, room, gradient):
+    """Gradient of a batch, (n_weights, LANES); adds loss and share of right answers to ``room.sums``."""
+    prepare(sizes, norms, weights, room)
+    room.by_table[:] = 0.0
+    gradient[:] = 0.0
+    rows = rows_of(sizes)
+    for k in range(rows.end):
+        if is_common(k, rows):
+            room.by_wide[k] = 0.0
+    for first in range(0, batch.labels.shape[0], ROWS):
+        n_rows = min(ROWS, batch.labels.shape[0] - first)
+        if dropout > 0.0:
+            draw_kept(seeds, step, first, n_rows, dropout, room.keep)
+        forward(sizes, norms, weights, batch, first, n_rows, room)
+        add_measures(batch, first, n_rows, room)
+        backward(sizes, weights, batch, first, n_rows, room, gradient)
+    for k in range(rows.end):
+        if is_common(k, rows):
+            add_narrow(room.by_wide, k, gradient, k)
+    attend_backward(
+        sizes,
+        weights,
+        room.by_table,
+        room.z,
+        room.scale,
+        room.bend,
+        room.normed,
+        room.weight,
+        room.slopes,
+        room.by_vector,
+        gradient,
+    )
+
+
+@compiled
+def add_measures(batch, first, n_rows, room):
+    """Add loss and right answers of a few rows to ``room.sums``, by the factors of each set."""
+    for which in range(batch.factors.shape[0]):
+        for r in range(n_rows):
+            factors = batch.factors[which, first + r]
+            for i in range(2):
+                sums, found = room.sums[which, i], room.losses[i, r]
+                for c in range(COLUMNS):  # an idle column may hold anything
+                    sums[c] += factors[c] * found[c] if factors[c] > 0.0 else 0.0
+
+
+@compiled
+def evaluate_block(sizes, norms, weights, batch, room, measured):
+    """Loss and share of right answers by each set of factors: measured (sets, 2, LANES)."""
+    prepare(sizes, norms, weights, room)
+    room.sums[:] = 0.0
+    for first in range(0, batch.labels.shape[0], ROWS):
+        n_rows = min(ROWS, batch.labels.shape[0] - first)
+        forward(sizes, norms, weights, batch, first, n_rows, room)
+        add_measures(batch, first, n_rows, room)
+    for which in range(batch.factors.shape[0]):
+        for i in range(2):
+            add_narrow(room.sums[which], i, measured[which], i)
+
+
+@compiled
+def fill_batch(places, labels, order, first, batch):
+    """Copy the samples of every lane that stand at ``first`` of its order and after it into a batch."""
+    size = batch.labels.size // LANES
+    for s in range(size):
+        row, part = divmod(s, PARTS)
+        for j in range(LANES):
+            c = part * LANES + j
+            if batch.factors[0, row, c] > 0.0:
+                i = order[j, first + s]
+                batch.labels[row, c] = labels[i, j]
+                for g in range(places.shape[1]):
+                    batch.places[row, g, c] = places[i, g, j]
+
+
+@compiled
+def empty_batch(n_groups, size):
+    """Return a batch of a size; idle columns take the first entry of the tables of their lane."""
+    n_rows = (size + PARTS - 1) // PARTS
+    batch = Batch(
+        np.zeros((n_rows, n_groups, COLUMNS), np.int32),
+        np.zeros((n_rows, COLUMNS), np.int64),
+        np.zeros((1, n_rows, COLUMNS)),
+    )
+    for s in range(n_rows * PARTS):
+        row, part = divmod(s, PARTS)
+        for j in range(LANES):
+            batch.places[row, :, part * LANES + j] = j
+            if s < size:
+                batch.factors[0, row, part * LANES + j] = 1.0 / size
+    return batch
+
+
+@entry
+def gradients(sizes, norms, weights, batch, seeds, step, dropout):
+    """Gradient (n_weights, LANES), and loss and share of right answers (2, LANES), of one batch."""
+    room = room_for(sizes, weights.shape[0], 1, dropout, True)
+    gradient, sums = np.zeros(weights.shape), np.zeros((2, LANES))
+    gradient_of(sizes, norms, weights, batch, seeds, step, dropout, room, gradient)
+    for i in range(2):
+        add_narrow(room.sums[0], i, sums, i)
+    return gradient, sums
+
+
+@entry
+def evaluate(sizes, norms, weights, batch):
+    """Loss and share of right answers (sets, 2, LANES) of sequences by several sets of factors."""
+    n_sets = batch.factors.shape[0]
+    measured = np.zeros((n_sets, 2, LANES))
+    room = room_for(sizes, weights.shape[0], n_sets, 0.0, False)
+    evaluate_block(sizes, norms, weights, batch, room, measured)
+    return measured
+
+
+@entry
+def train(
+    sizes, norms, how, rates, schedule, state, seeds, places, labels, batch_size, span, sets, every, marks
+):
+    """Train a block of runs in place, from one step to another.
+
+    Parameters
+    ----------
+    sizes, norms, how
+        `Sizes`, `Norms` and `Steps`.
+    rates, schedule
+        Factors of the learning rate by row of weights and by step; the last of the schedule goes on.
+    state
+        Weights and both moments, (3, n_weights, LANES); changed in place.
+    seeds
+        Of the orders and of dropout, (LANES,).
+    places, labels
+        Training sequences: where their table entries are, (n, groups, LANES), and (n, LANES).
+    batch_size
+        Samples of a run in a step; what is left over at the end of an epoch is dropped.
+    span
+        Steps already done, and steps done at the end.
+    sets
+        Sequences on which losses are measured, a `Batch` with a set of factors for each measure.
+    every
+        Epochs between such measures; 0 for none.
+    marks
+        Steps after which the state is kept, increasing.
+
+    Returns
+    -------
+    epochs : (n_epochs, 2, LANES) array
+        Loss and share of right answers over the batches of every epoch that ends within the span.
+    measured : (n_measures, sets, 2, LANES) array
+        The same of the sets, after every ``every``-th epoch.
+    kept : (marks, 3, n_weights, LANES) array
+        State at the marks.
+    """
+    weights, first, second = state[0], state[1], state[2]
+    per_epoch = places.shape[0] // batch_size
+    begin, end = span
+    n_weights, n_sets = weights.shape[0], sets.factors.shape[0]
+    room, gradient = room_for(sizes, n_weights, 1, how.dropout, True), np.zeros(weights.shape)
+    still = room_for(sizes, n_weights, n_sets, 0.0, False)  # neither learns nor drops
+    batch = empty_batch(places.shape[1], batch_size)
+    order = np.zeros((LANES, places.shape[0]), np.int64)
+    n_epochs = end // per_epoch - begin // per_epoch
+    n_measures = 0 if every == 0 else (end // per_epoch) // every - (begin // per_epoch) // every
+    epochs, measured = np.zeros((n_epochs, 2, LANES)), np.zeros((n_measures, n_sets, 2, LANES))
+    kept, n_kept, done, seen = np.zeros((marks.size, 3, n_weights, LANES)), 0, 0, 0
+    while n_kept < marks.size and marks[n_kept] <= begin:
+        kept[n_kept] = state
+        n_kept += 1
+    for step in range(begin, end):
+        epoch, place = divmod(step, per_epoch)
+        if place == 0 or step == begin:
+            shuffle(seeds, epoch, order)
+        fill_batch(places, labels, order, place * batch_size, batch)
+        gradient_of(sizes, norms, weights, batch, seeds, step, how.dropout, room, gradient)
+        relative = schedule[min(step, schedule.size - 1)]
+        update(how, step + 1, relative, rates, weights, first, second, gradient)
+        if place == per_epoch - 1:
+            for i in range(2):
+                add_narrow(room.sums[0], i, epochs[done], i)
+            epochs[done] /= per_epoch
+            room.sums[:] = 0.0
+            done += 1
+            if every > 0 and (epoch + 1) % every == 0:
+                evaluate_block(sizes, norms, weights, sets, still, measured[seen])
+                seen += 1
+        if n_kept < marks.size and marks[n_kept] == step + 1:
+            kept[n_kept] = state
+            n_kept += 1
+    return epochs, measured, kept

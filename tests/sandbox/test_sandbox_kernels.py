@@ -1,0 +1,215 @@
+"""The compiled loops against the definition: functions, gradients, steps, and what must not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numba import njit
+from scipy.special import log_ndtr
+
+from lintrans.sandbox import network
+from lintrans.sandbox.blocks import Block, population_shares
+from lintrans.sandbox.kernels import functions, layout
+from lintrans.sandbox.kernels.draws import draw_kept, shuffle
+from lintrans.sandbox.model import Model, unflatten
+from lintrans.sandbox.task import Task
+from lintrans.sandbox.training import Training
+
+CASES = {
+    "default": (Task(), Model(), Training()),
+    "p = 3": (
+        Task(p=3, length=7, positions=(1, 4, 5)),
+        Model(d=3, width=17, feed_forward_norm="smooth", attention_norm="none", extra_tokens=2),
+        Training(batch_size=13, clip=0.1, weight_decay=0.1, feed_forward_rate=1e-3),
+    ),
+    "descent": (
+        Task(p=5, length=5, positions=(1, 4)),
+        Model(d=1, width=3, feed_forward_norm="none", bias=False),
+        Training(batch_size=1, optimizer="sgd", momentum=0.5, rate=0.1, frozen=["query"]),
+    ),
+    "schedule": (
+        Task(p=20, length=4, positions=2, n_train=100),
+        Model(feed_forward_norm="none"),
+        Training(batch_size=64, schedule=[1.0, 0.5, 0.0], beta2=0.9, rate=0.01),
+    ),
+    "dropout": (Task(n_train=70), Model(), Training(batch_size=33, dropout=0.3)),
+}
+
+
+def orders(block, epoch):
+    found = np.zeros((layout.LANES, block.task.n_train), np.int64)
+    seeds = [*block.seeds, *[block.seeds[-1]] * (layout.LANES - len(block.seeds))]
+    shuffle(np.array(seeds, dtype=np.uint64), epoch, found)
+    return found
+
+
+def literal_steps(block, lane, n_steps):
+    """States after each step, by the definition of the network and of the optimiser."""
+    task, model, training = block.task, block.model, block.training
+    w, m, v = block.begin()[lane]
+    data, states = task.data(block.seeds[lane]).train, []
+    rates, schedule = training.rate * training.rates(task, model), training.factors(task)
+    for step in range(n_steps):
+        epoch, place = divmod(step, training.per_epoch(task))
+        chosen = orders(block, epoch)[lane, place * training.batch_size : (place + 1) * training.batch_size]
+        g = network.gradient(task, model, unflatten(task, model, w), data[chosen]).flat
+        if training.clip is not None:
+            g = g * min(1, training.clip / np.linalg.norm(g))
+        if training.optimizer == "adam":
+            m = training.momentum * m + (1 - training.momentum) * g
+            v = training.beta2 * v + (1 - training.beta2) * g**2
+            n = step + 1
+            move = m / (1 - training.momentum**n) / (np.sqrt(v / (1 - training.beta2**n)) + training.epsilon)
+        else:
+            m = training.momentum * m + g
+            move = m
+        rate = rates * schedule[min(step, schedule.size - 1)]
+        w = w - rate * (move + training.weight_decay * w)
+        states.append(np.stack([w, m, v]))
+    return np.array(states)
+
+
+@pytest.mark.parametrize("name", ["default", "p = 3", "descent", "schedule"])
+def test_steps_are_those_of_the_definition(name):
+    block = Block(*CASES[name], seeds=(0, 5, 9))
+    n_steps = 2 * block.training.per_epoch(block.task) + 1 if name == "schedule" else 5
+    found = block.advance(block.begin(), (0, n_steps), marks=range(1, n_steps + 1)).kept
+    for lane in range(3):
+        expected = literal_steps(block, lane, n_steps)
+        # Adam divides rounding errors of a gradient by its size: a step of 3e-3 times a few 1e-16 over the
+        # smallest gradients, 1e-3 of the largest.
+        assert np.abs(found[lane] - expected).max() < 1e-14 * np.abs(expected).max()
+
+
+def test_a_wrong_sign_would_be_seen():
+    block = Block(*CASES["default"], seeds=(0,))
+    right = block.advance(block.begin(), (0, 1)).state[0, 0]
+    start = block.begin()[0, 0]
+    assert np.abs(2 * start - right - literal_steps(block, 0, 1)[-1, 0]).max() > 1e-3
+
+
+def test_frozen_parts_stay():
+    task, model, training = CASES["descent"]
+    block = Block(task, model, training, (0,))
+    end = block.advance(block.begin(), (0, 50)).state[0, 0]
+    place = model.places(task)["query"]
+    assert (end[place] == block.begin()[0, 0, place]).all()
+    assert not end[model.places(task)["up_bias"]].any()
+    still = np.flatnonzero(end == block.begin()[0, 0])
+    fixed = [model.places(task)[name] for name in ("query", "up_bias", "down_bias")]
+    assert still.tolist() == np.concatenate([np.arange(end.size)[part] for part in fixed]).tolist()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_does_not_depend_on_its_block(name):
+    """Alone, in another lane, beside others and interrupted: the same to the bit."""
+    task, model, training = CASES[name]
+    n = 2 * training.per_epoch(task) + 3
+    together = Block(task, model, training, tuple(range(8)))
+    expected = together.advance(together.begin(), (0, n))
+    for seeds in ((6,), (2, 6, 1)):
+        block = Block(task, model, training, seeds)
+        half = block.advance(block.begin(), (0, n // 2))
+        rest = block.advance(half.state, (n // 2, n))
+        lane = seeds.index(6)
+        assert (rest.state[lane] == expected.state[6]).all()
+        assert (rest.loss[lane, -1] == expected.loss[6, -1]).all()
+
+
+@pytest.mark.parametrize("name", ["default", "p = 3"])
+def test_measures_are_those_of_the_definition(name):
+    task, model, training = CASES[name]
+    block = Block(task, model, replace(training, n_epochs=2), (3, 4))
+    found = block.advance(block.begin(), (0, 2 * training.per_epoch(task)))
+    data, population = task.data(4), task.population()
+    unseen = population[~np.isin(task.number(population), task.number(data.train))]
+    weights = unflatten(task, model, found.state[1, 0])
+    for i, sequences in enumerate((data.train, data.test, population, unseen)[: len(block.sets)]):
+        layers = network.layers(task, model, weights, sequences)
+        labels = task.labels(sequences)
+        assert found.loss[1, -1, i] == pytest.approx(network.losses(layers, labels).mean(), rel=1e-13)
+        assert found.accuracy[1, -1, i] == pytest.approx(network.is_right(layers, labels).mean(), rel=1e-13)
+    shares = np.stack(population_shares(task, data))
+    loss, accuracy = block.measure(found.state[:, 0], population, shares)
+    assert loss[1, : len(block.sets)] == pytest.approx(found.loss[1, -1], rel=1e-13)  # other order of the sum
+    assert accuracy[1, : len(block.sets)] == pytest.approx(found.accuracy[1, -1], rel=1e-13)
+
+
+def test_batch_losses_are_means_over_an_epoch():
+    task, model, training = Task(n_train=64), Model(), Training(batch_size=16)
+    block = Block(task, model, training, (2,))
+    found = block.advance(block.begin(), (0, 4), marks=range(4))
+    order, data = orders(block, 0)[0], task.data(2).train
+    losses = [
+        network.loss(task, model, unflatten(task, model, w), data[order[16 * i : 16 * (i + 1)]])
+        for i, w in enumerate(found.kept[0, :, 0])
+    ]
+    assert found.batch_loss[0, 0] == pytest.approx(np.mean(losses), rel=1e-13)
+
+
+def test_a_diverged_run_does_not_touch_its_neighbours():
+    task, model = Task(), Model()
+    block = Block(task, model, Training(optimizer="sgd", rate=0.1), (0, 1, 2))
+    state = block.begin()
+    alone = block.advance(state, (0, 70))
+    state[1, 0, 7] = np.nan
+    found = block.advance(state, (0, 70))
+    assert np.isnan(found.loss[1]).all()
+    assert (found.state[[0, 2]] == alone.state[[0, 2]]).all()
+    assert (found.loss[[0, 2]] == alone.loss[[0, 2]]).all()
+
+
+@njit
+def _functions(x, found):
+    for i in range(x.size):
+        found[0, i] = functions.exponential(-abs(x[i]))
+        found[1, i] = functions.logarithm(1.0 + abs(x[i]))
+        found[2, i], found[3, i] = functions.gelu_and_slope(x[i])
+        found[4, i] = functions.gelu(x[i])
+
+
+def test_polynomials_are_exact_to_a_few_ulp():
+    x = np.concatenate(
+        [np.random.default_rng(0).normal(0, 3, 20_000), np.linspace(-37, 37, 2001), [0.0, 1e-300]]
+    )
+    found = np.zeros((5, x.size))
+    _functions(x, found)
+    below = np.exp(
+        log_ndtr(x)
+    )  # accurate in both tails, but for the rounding of its logarithm: 700 eps there
+    tail = 2e-15 * (1 + 0.2 * x**2)  # a rounded exponent x^2 / 2 shifts a tail by half its size in ulp
+    assert (np.abs(found[0] / np.exp(-np.abs(x)) - 1) <= 5e-16).all()
+    assert (np.abs(found[1] - np.log1p(np.abs(x))) <= 4e-16 * (1 + np.log1p(np.abs(x)))).all()
+    assert (np.abs(found[2] - x * below) <= tail * np.abs(x * below) + 1e-300).all()
+    density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    assert (np.abs(found[3] - (below + x * density)) <= tail * (below + np.abs(x) * density)).all()
+    assert (found[4] == found[2]).all()
+
+
+def test_nan_stays_nan_and_far_ends_are_finite():
+    x = np.array([np.nan, -1e9, 1e9, -800.0])
+    found = np.zeros((5, 4))
+    _functions(x, found)
+    assert np.isnan(found[:, 0]).all()
+    assert np.isfinite(found[:, 1:]).all()
+    assert found[2].tolist()[1:] == [-0.0, 1e9, -0.0] or np.abs(found[2, [1, 3]]).max() < 1e-290
+
+
+def test_an_epoch_is_a_permutation_of_its_own():
+    block = Block(*CASES["default"], seeds=(0, 1))
+    first, second = orders(block, 0), orders(block, 1)
+    assert (np.sort(first, axis=1) == np.arange(2048)).all()
+    assert (first[0] != first[1]).any()
+    assert (first[0] != second[0]).any()
+    places = np.array([orders(block, epoch)[0, 0] for epoch in range(300)])
+    assert abs(places.mean() - 1023.5) < 4 * 2048 / np.sqrt(12 * 300)  # uniform
+
+
+def test_dropout_leaves_out_its_share():
+    kept = np.zeros((40, 4, layout.COLUMNS))
+    draw_kept(np.arange(layout.LANES, dtype=np.uint64), 7, 0, 4, 0.3, kept)
+    share, n = (kept == 0).mean(), kept.size
+    assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / n)
+    assert set(np.unique(kept)) == {0.0, 1 / 0.7}
