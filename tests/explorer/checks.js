@@ -11,7 +11,7 @@ import {
   residual,
   slope,
 } from "../../lintrans/explorer/modules/kernels/map.js";
-import { philox } from "../../lintrans/explorer/modules/kernels/philox.js";
+import { philox } from "../../lintrans/pages/modules/philox.js";
 
 /** Numbers as integers that count in ulps. */
 function ordered(values) {

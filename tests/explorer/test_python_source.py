@@ -186,7 +186,7 @@ FAULTS = {  # file, what is replaced, by what, the case that shows it
     "a look too late": ("fates.js", "LOOK = 32", "LOOK = 64", "plain"),
     "settled too early": ("fates.js", " && Math.abs(residual(mu, a, b)) <= settled", "", "plain"),
     "no margin of stability": ("fates.js", "2 * (1 + momentum) * (1 - FLAT)", "1 + momentum", "momentum"),
-    "a round too few": ("philox.js", "ROUNDS = 10", "ROUNDS = 9", "by fours"),
+    "a round too few": ("../../../pages/modules/philox.js", "ROUNDS = 10", "ROUNDS = 9", "by fours"),
     "another order of draws": ("draws.js", "const i = p + numbers", "const i = numbers", "epochs"),
     "a schedule of mismatches only": ("batches.js", "= moves + moves * share", "= 1 + share", "a schedule"),
     "a bound off the slice at mu = 2": ("batches.js", ": Infinity;", ": 0;", "mu = 2, off the slice"),

@@ -1,6 +1,6 @@
 // Batches drawn from a population, with or without replacement: prompt by prompt those that Python draws.
 
-import { philox, wordsOf } from "./philox.js";
+import { philox, wordsOf } from "../../../pages/modules/philox.js";
 
 const SAMPLINGS = ["with-replacement", "without-replacement", "epochs"];
 const MAX_PROMPTS = 2097152; // 2^21: a word of 32 bits times this is still exact in float64

@@ -1,4 +1,4 @@
-"""Call functions of the page's modules in Node, with numbers and arrays in and out."""
+"""Call functions of the modules of pages in Node, with numbers and arrays in and out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import pytest
 from lintrans.pages.values import encode
 
 HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[1]
-FOLDERS = ("lintrans/pages/modules", "lintrans/explorer/modules")
+CHECKOUT = HERE.parent
+FOLDERS = ("lintrans/pages/modules", "lintrans/explorer/modules", "lintrans/sandbox/modules")
+CHECKS = ("tests/explorer/checks.js", "tests/sandbox/network_checks.js")
+RUNNERS = ("tests/run.mjs", "tests/explorer/golden.test.mjs")
 NODE = shutil.which("node")
 
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node: the same checks run in the browser")
@@ -27,10 +29,11 @@ def copy_modules(folder: Path) -> Path:
     """Copy all modules to a folder where Node takes them as such, with the checks beside them."""
     for name in FOLDERS:
         shutil.copytree(CHECKOUT / name, folder / name)
-    for name in ("run.mjs", "golden.test.mjs"):
-        shutil.copy(HERE / name, folder)
-    (folder / "tests/explorer").mkdir(parents=True)
-    shutil.copy(HERE / "checks.js", folder / "tests/explorer")
+    for name in RUNNERS:
+        shutil.copy(CHECKOUT / name, folder)
+    for name in CHECKS:
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copy(CHECKOUT / name, folder / name)
     (folder / "package.json").write_text('{"type": "module"}')
     return folder
 
@@ -43,7 +46,7 @@ def _copied() -> tempfile.TemporaryDirectory:
 
 
 def call_many(calls, folder: Path | None = None):
-    """Results of calls (module, name, args): the numerics by file, other modules by path."""
+    """Results of calls (module, name, args): those of the explorer's numerics by file, others by path."""
     place = Path(_copied().name) if folder is None else folder
     asked = [
         {"module": str(place / _path(module)), "name": name, "args": list(args), "each": each}
