@@ -76,6 +76,7 @@ class Subject(NamedTuple):
 
 
 _MAP, _BATCHES, _DRAW = "lintrans.two_factor", "lintrans.minibatch", "lintrans.plotting"
+_SANDBOX = "lintrans.sandbox"
 _COMMANDS = "lintrans.cli.commands"
 
 SUBJECTS: dict[str, Subject] = {
@@ -174,6 +175,22 @@ SUBJECTS: dict[str, Subject] = {
         },
     ),
     "explorer": Subject(groups=(Group("Pages", f"{_COMMANDS}.explore", ("explore",)),)),
+    "sandbox": Subject(
+        packages=("numba", "scipy"),
+        kinds={
+            "sandbox_runs": Kind(
+                f"{_SANDBOX}.runs:Runs", f"{_SANDBOX}.figures:draw_runs", sweeps=(f"{_SANDBOX}.runs:RunSweep",)
+            ),
+            "sandbox_study": Kind(
+                f"{_SANDBOX}.studies:Study",
+                f"{_SANDBOX}.figures:draw_study",
+                sweeps=(f"{_SANDBOX}.studies:StudySweep",),
+            ),
+            "sandbox_measures": Kind(f"{_SANDBOX}.histories:History", f"{_SANDBOX}.figures:draw_history"),
+        },
+        arguments=(f"{_SANDBOX}.task:Task", f"{_SANDBOX}.model:Model", f"{_SANDBOX}.training:Training", f"{_SANDBOX}.studies:Case"),
+        groups=(Group("Transformers on modular addition", f"{_COMMANDS}.sandbox", ("sandbox",)),),
+    ),
     "symbolic": Subject(
         groups=(Group("Theory", f"{_COMMANDS}.theory", ("landmarks", "ellipse", "critical", "derive")),),
     ),

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError
+from lintrans.errors import InputError, check_seed, settle
 from lintrans.sandbox import kernels
 from lintrans.sandbox.kernels import COLUMNS, LANES, PARTS, Batch, Norms, Sizes
-from lintrans.sandbox.model import Model, Weights, initial_weights
+from lintrans.sandbox.model import Model, initial_weights
 from lintrans.sandbox.task import Task
 from lintrans.sandbox.training import Training
 
@@ -74,6 +74,7 @@ class Block:
     def __post_init__(self) -> None:
         if not 1 <= len(self.seeds) <= LANES:
             raise InputError(f"a block must have 1 to {LANES} seeds, got {len(self.seeds)}; use several")
+        settle(self, seeds=tuple(check_seed(seed) for seed in self.seeds))
         self.training.per_epoch(self.task)  # a batch must fit
 
     @property
@@ -131,14 +132,21 @@ class Block:
     ) -> tuple[FloatArray, ...]:
         """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on sequences common to all runs.
 
-        ``shares`` (sets, sequences) say how much each counts.
+        ``shares`` (sets, sequences) say how much each counts; those of each run, (n, sets, sequences).
         """
         each = [self._places(sequences, lane) for lane in range(LANES)]
         labels = np.repeat(self.task.labels(sequences)[:, None], LANES, axis=1)
-        factors = np.repeat(np.asarray(shares, dtype=np.float64)[:, :, None], LANES, axis=2)
-        batch = _batch(np.stack(each, axis=-1), labels, factors)
+        of_runs = np.broadcast_to(shares, (len(weights), *np.shape(shares)[-2:]))
+        batch = _batch(np.stack(each, axis=-1), labels, _in_lanes(of_runs))
         sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), batch)
-        return tuple(np.moveaxis(sums, -1, 0)[: len(weights), :, i] for i in range(2))
+        found = np.moveaxis(sums, -1, 0)[: len(weights)]
+        return found[..., 0], found[..., 1]
+
+    def measure_sets(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on its `Block.sets`."""
+        sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), self._measured)
+        found = np.moveaxis(sums, -1, 0)[: len(weights)]
+        return found[..., 0], found[..., 1]
 
     @functools.cached_property
     def sizes(self) -> Sizes:
@@ -224,10 +232,3 @@ def _in_rows(array: NDArray[Any]) -> NDArray[Any]:
     filled[: len(array)] = array
     parts = filled.reshape(n_rows, PARTS, *array.shape[1:])
     return np.ascontiguousarray(np.moveaxis(parts, 1, -2)).reshape(n_rows, *array.shape[1:-1], COLUMNS)
-
-
-def weights_of(block: Block, state: FloatArray) -> Weights:
-    """Weights by name of a state, or of several."""
-    from lintrans.sandbox.model import unflatten
-
-    return unflatten(block.task, block.model, state[..., 0, :])

@@ -111,6 +111,11 @@ class Model:
         """Numbers that can be trained."""
         return sum(math.prod(shape) for shape in self.shapes(task).values())
 
+    def weight_names(self, task: Task) -> list[str]:
+        """Name of every number that can be trained, as up[3,1]."""
+        shapes = self.shapes(task).items()
+        return [f"{name}[{','.join(map(str, i))}]" for name, shape in shapes for i in np.ndindex(shape)]
+
     def norm_constant(self, norm: str) -> float:
         """Constant of a norm."""
         return self.smoothing if norm == "smooth" else NORM_CONSTANT

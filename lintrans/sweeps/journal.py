@@ -324,7 +324,7 @@ def _plain(value: Any) -> Any:
         return {"dtype": value.dtype.str, "shape": value.shape, "data": data}
     if is_dataclass(value):
         return {"argument": type(value).__name__, "fields": _plain_fields(value)}
-    return value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _from_plain(value: Any) -> Any:
@@ -333,7 +333,7 @@ def _from_plain(value: Any) -> Any:
     if isinstance(value, dict):
         data = np.frombuffer(base64.b64decode(value["data"]), value["dtype"])
         return data.reshape(value["shape"]).copy()
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_from_plain, value)) if isinstance(value, list) else value
 
 
 def _plain_fields(made: Any) -> dict[str, Any]:
