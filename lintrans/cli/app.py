@@ -15,12 +15,11 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_group
 
 from lintrans import registry
 from lintrans.cli.kit.answers import complain, say
-from lintrans.cli.kit.options import example
+from lintrans.cli.kit.options import Listed, example
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, which newer typers carry inside
 STOPPED = 130  # by Ctrl-C or SIGTERM: 128 and the number of the signal, as shells count
@@ -51,24 +50,16 @@ class _Commands(MutableMapping[str, Any]):
         return len(self._modules)
 
 
-class _Application(TyperGroup):
+class _Application(Listed):
     """All commands, grouped under titles."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = _Commands()
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for every group: each command with its first paragraph, wrapped and never cut."""
-        width = max(map(len, self.commands))
-        for group in registry.groups():
-            with formatter.section(group.title):
-                rows = [(name.ljust(width), _first_paragraph(self.commands[name])) for name in group.commands]
-                formatter.write_dl(rows)
-
-
-def _first_paragraph(command: Any) -> str:
-    return " ".join((command.help or "").partition("\n\n")[0].split())
+    def sections(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """Groups of the registry."""
+        return ((group.title, group.commands) for group in registry.groups())
 
 
 app = typer.Typer(
@@ -104,7 +95,8 @@ def _root(
     """Find at which learning rate training of a linear transformer breaks, and how.
 
     Trained weights: P = diag(0, w) and K = diag(W, 0), the two-factor model of the paper (arXiv 2605.21292);
-    all other weights stay 0.
+    all other weights stay 0. lintrans sandbox is about another model: a small transformer that learns modular
+    addition, all weights trained (arXiv 2410.24050).
     """
 
 

@@ -123,6 +123,7 @@ class Block:
             marked,
         )
         out = [np.moveaxis(x, -1, 0)[:n] for x in (epochs, measured, kept, lanes)]
+        out[1] = self._known(out[1])
         return Progress(
             out[0][..., 0], out[0][..., 1], out[1][..., 0], out[1][..., 1], out[2].copy(), out[3].copy()
         )
@@ -145,7 +146,7 @@ class Block:
     def measure_sets(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on its `Block.sets`."""
         sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), self._measured)
-        found = np.moveaxis(sums, -1, 0)[: len(weights)]
+        found = self._known(np.moveaxis(sums, -1, 0)[: len(weights)])
         return found[..., 0], found[..., 1]
 
     @functools.cached_property
@@ -189,6 +190,13 @@ class Block:
             places.append(self._places(sequences, lane))
             labels.append(task.labels(sequences))
         return _batch(np.stack(places, axis=-1), np.stack(labels, axis=-1), np.stack(shares, axis=-1))
+
+    def _known(self, measures: FloatArray) -> FloatArray:
+        """Measures (n, ..., sets, 2) with NaN in the place of those of a set that is empty."""
+        factors = self._measured.factors.reshape(len(self.sets), -1, LANES)
+        is_empty = np.asarray(np.isnan(factors).any(axis=1)).T[: len(measures)]
+        shape = (len(measures), *[1] * (measures.ndim - 3), len(self.sets), 1)
+        return np.where(is_empty.reshape(shape), np.nan, measures)
 
     def _places(self, sequences: NDArray[Any], lane: int) -> NDArray[np.int32]:
         """Where sequences (n, L) find their groups in the tables of a lane: (n, groups)."""

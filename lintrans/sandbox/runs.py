@@ -310,7 +310,7 @@ def snapshot_steps(task: Task, training: Training, n_snapshots: int) -> IntArray
 
 def check_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     """Seeds as increasing whole numbers, at least one."""
-    found = tuple(count("a seed", seed, minimum=0, maximum=2**63 - 1) for seed in np.asarray(seeds).tolist())
+    found = tuple(count("a seed", seed, minimum=0, maximum=2**63 - 1) for seed in list(seeds))
     if not found or any(b <= a for a, b in pairwise(found)):
         raise InputError(
             f"seeds must be increasing and at least one, got {len(found)}; pass sorted(set(seeds))"

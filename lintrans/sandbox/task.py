@@ -7,7 +7,7 @@ network has learned the training set and not the task.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -173,12 +173,12 @@ def random_words(seed: int, stream: int, n: int) -> NDArray[np.uint64]:
 
 
 def _positions(given: int | Sequence[int], length: int) -> tuple[int, ...]:
-    if np.ndim(given) == 0:
+    if not isinstance(given, Iterable):
         k = count("k", given)
         if k > length:
             raise InputError(f"k must be at most the length {length}, got {k}; sum fewer positions")
         return tuple(range(k))
-    places = tuple(count("a position", t, minimum=0, maximum=length - 1) for t in np.asarray(given).tolist())
+    places = tuple(count("a position", t, minimum=0, maximum=length - 1) for t in given)
     if not places or len(set(places)) < len(places):
         raise InputError(f"positions must be different and at least one, got {short(given)}; list each once")
     return tuple(sorted(places))

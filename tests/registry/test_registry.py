@@ -161,7 +161,7 @@ def test_every_place_is_there_and_every_command_has_one_group():
         assert all(registry.find(place).result.kind == name for place in kind.sweeps)
         assert callable(registry.find(kind.figure))
     listed = [name for group in registry.groups() for name in group.commands]
-    assert len(listed) == len(set(listed)) == 23
+    assert len(listed) == len(set(listed)) == 24
 
 
 def test_packages_are_those_that_a_folder_imports():

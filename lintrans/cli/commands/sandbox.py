@@ -21,7 +21,9 @@ sandbox = command_group()
 app.add_typer(
     sandbox,
     name="sandbox",
-    help="Train small transformers on modular addition, and see every layer at every step.",
+    help="Train small transformers on modular addition, and see every layer at every step.\n\n"
+    "lintrans sandbox COMMAND --help explains a command and ends with an example of it.",
+    epilog=example("lintrans sandbox train --seeds 0:8 --epochs 60 --output runs.h5"),
 )
 Seeds = Annotated[
     str, typer.Option(help="Seeds of the runs: start:stop without the stop, or numbers separated by commas.")
@@ -43,7 +45,7 @@ Label = Annotated[
 ]
 
 
-@sandbox.command(epilog=example("lintrans sandbox train --seeds 0:8 --epochs 300 --output runs.h5"))
+@sandbox.command(epilog=example("lintrans sandbox train --seeds 0:8 --epochs 60 --output runs.h5"))
 @grouped
 def train(
     task: TaskOptions,
@@ -147,7 +149,7 @@ def study(
     outputs.answer(result, files, json=json)
 
 
-@sandbox.command(epilog=example("lintrans sandbox measure runs.h5 --seed 1 --steps 0:19200:4"))
+@sandbox.command(epilog=example("lintrans sandbox measure runs.h5 --seed 1 --steps 0:3840:4"))
 @grouped
 def measure(
     file: RunFile,
@@ -247,7 +249,7 @@ def page(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Page to write; the name ends in .html.  [default: FILE as .html]", show_default=False
+            help="Page to write; the name ends in .html.  [default: FILE_seedN.html]", show_default=False
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
@@ -262,10 +264,12 @@ def page(
     """
     from lintrans.sandbox.gallery import run_page
 
-    target = output or file.with_suffix(".html")
-    _check_page(target, force=force)
+    if output is not None:
+        _check_page(output, force=force)
     runs = _read(file)
     chosen = [_seed(runs, seed, label)] + ([] if compare is None else [compare])
+    target = output or _beside(file, chosen, ".html")
+    _check_page(target, force=force)
     run_page(runs, *chosen).save(target, force=force)
     labels, size = [runs.label(one) for one in chosen], target.stat().st_size
     if json:
@@ -283,7 +287,8 @@ def movie(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Movie to write; the name ends in .gif or .mp4.  [default: FILE as .gif]", show_default=False
+            help="Movie to write; the name ends in .gif or .mp4.  [default: FILE_seedN.gif]",
+            show_default=False,
         ),
     ] = None,
     frames: Annotated[int, typer.Option(help="Number of frames, evenly spaced over the epochs.")] = 200,
@@ -299,10 +304,11 @@ def movie(
     """
     from lintrans.sandbox.movie import check_movie_path, save_movie
 
-    target = output or file.with_suffix(".gif")
-    check_movie_path(target, force=force)
+    if output is not None:
+        check_movie_path(output, force=force)
     runs = _read(file)
     chosen = _seed(runs, seed, label)
+    target = check_movie_path(output or _beside(file, [chosen], ".gif"), force=force)
     with progress("movie", quiet=quiet or json, unit="frames") as report:
         n = save_movie(runs, chosen, target, n_frames=frames, fps=fps, force=force, progress=report)
     answer = {"seed": chosen, "label": runs.label(chosen), "frames": n, "output": str(target)}
@@ -343,6 +349,11 @@ def _seed(runs: Runs, seed: int | None, label: str) -> int:
         raise InputError(f"--seed and --label must not both be given, got {seed} and {label}; leave one out")
     runs.row(seed)
     return seed
+
+
+def _beside(file: Path, seeds: list[int], suffix: str) -> Path:
+    """Name of what shows runs of a file."""
+    return file.with_name(f"{file.stem}_seed{'_'.join(map(str, seeds))}{suffix}")
 
 
 def _check_page(path: Path, *, force: bool) -> None:

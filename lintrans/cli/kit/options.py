@@ -10,12 +10,13 @@ import functools
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from lintrans.sweeps.executors import Executor
@@ -73,9 +74,30 @@ class Files:
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False
 
 
+class Listed(TyperGroup):
+    """Commands that are listed in full: each with its first paragraph, wrapped and never cut."""
+
+    def sections(self) -> Iterable[tuple[str, Sequence[str]]]:
+        """Titles of the sections of the list, and the names of commands in each."""
+        return [("Commands", list(self.commands))]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        width = max(map(len, self.commands))
+        for title, names in self.sections():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(width), _first_paragraph(self.commands[name])) for name in names]
+                )
+
+
+def _first_paragraph(command: Any) -> str:
+    return " ".join((command.help or "").partition("\n\n")[0].split())
+
+
 def command_group() -> typer.Typer:
-    """Return an application for the commands of one module, which the registry names."""
-    return typer.Typer(rich_markup_mode=None)
+    """Return an application for commands that belong together, such as those of a module."""
+    return typer.Typer(cls=Listed, rich_markup_mode=None)
 
 
 def example(command_line: str) -> str:

@@ -1,0 +1,178 @@
+"""The commands of the sandbox as a user meets them: examples, answers, files, refusals."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from test_examples import example_of
+
+from lintrans.cli.commands.sandbox import sandbox
+from lintrans.sandbox import Runs, Task, initial_weights
+from lintrans.sandbox.labels import LABELS
+from lintrans.sandbox.model import Model
+from lintrans.sweeps import store
+
+NAMES = [command.name or command.callback.__name__ for command in sandbox.registered_commands]
+SHORT = ["--seeds", "0:3", "--epochs", "2", "--quiet"]
+FIELDS = ["seed", "train", "test", "population", "unseen", "train_loss", "label", "formed_epoch"]
+FIELDS += ["read_epoch", "spikes"]
+
+
+@pytest.fixture
+def runs(run, folder):
+    assert run("sandbox", "train", *SHORT, "--output", "runs.h5") == (0, "", "")
+    return folder / "runs.h5"
+
+
+def test_every_example_runs_in_an_empty_folder(run, folder):
+    assert NAMES == ["train", "study", "measure", "label", "page", "movie"]
+    for name in NAMES:
+        code, out, err = run("sandbox", name, "--help")
+        assert (code, err) == (0, "")
+        words = example_of(out)
+        assert words[:3] == ["lintrans", "sandbox", name]
+        code, out, _ = run(*words[1:])
+        assert code == 0 and out
+    written = {f"runs.{kind}" for kind in ("h5", "png", "html")} | {"runs_seed1.html", "run.gif"}
+    written |= {f"{stem}.{kind}" for stem in ("study", "measures") for kind in ("h5", "png")}
+    assert {p.name for p in folder.iterdir()} == written
+
+
+def test_train_answers_with_a_list_of_flat_rows(answer, folder):
+    rows = answer("sandbox", "train", "--seeds", "3,5", "--epochs", "2", "--output", "runs.h5")
+    assert [row["seed"] for row in rows] == [3, 5]
+    assert all(list(row) == FIELDS for row in rows)
+    assert all(isinstance(value, int | float | str | None) for row in rows for value in row.values())
+    assert {row["label"] for row in rows} <= set(LABELS)
+    found = store.load(folder / "runs.h5")
+    assert isinstance(found, Runs)
+    assert found.seed.tolist() == [3, 5]
+    assert found.table()[0]["train"] == rows[0]["train"]
+    assert not (folder / "runs.png").exists()
+
+
+def test_train_writes_file_figure_and_page(run, folder):
+    code, out, _ = run("sandbox", "train", "--seeds", "0:2", "--epochs", "2")
+    assert code == 0
+    assert out.splitlines()[-1] == "wrote sandbox.h5 and sandbox.png and sandbox.html"
+    assert re.search(r"^solved +0 of 2 +0% to 84%$", out, re.M)
+    assert all((folder / f"sandbox.{kind}").stat().st_size > 1000 for kind in ("h5", "png", "html"))
+
+
+def test_options_reach_the_run(answer, folder):
+    words = ["--p", "3", "--length", "5", "--positions", "0,4", "--d", "3", "--width", "7", "--tokens", "5"]
+    words += ["--norm", "smooth", "--smoothing", "0.2", "--no-bias", "--optimizer", "sgd", "--rate", "0.1"]
+    words += ["--momentum", "0.5", "--schedule", "1:0:10", "--ffn-rate", "0.01", "--freeze", "attention"]
+    words += [
+        "--scale",
+        "embeddings=0.5,value=2",
+        "--weight-decay",
+        "0.01",
+        "--clip",
+        "1",
+        "--dropout",
+        "0.1",
+    ]
+    words += ["--batch-size", "16", "--n-train", "64", "--n-test", "32", "--snapshots", "2"]
+    answer("sandbox", "train", "--seeds", "7", "--epochs", "3", "--output", "a.h5", *words)
+    found = store.load(folder / "a.h5")
+    assert (found.task.p, found.task.summed, found.task.n_train) == (3, (0, 4), 64)
+    assert (found.model.n_tokens(found.task), found.model.bias, found.model.smoothing) == (5, False, 0.2)
+    training = found.training
+    assert (training.optimizer, training.momentum, training.clip, training.dropout) == ("sgd", 0.5, 1.0, 0.1)
+    assert training.frozen == ("query", "value")
+    assert training.scales == (("embeddings", 0.5), ("value", 2.0))
+    assert found.state.shape[1] == 2
+    query = found.model.places(found.task)["query"]
+    assert (found.state[0, -1, 0, query] == found.state[0, 0, 0, query]).all()
+
+
+def test_study_counts_every_combination(answer, folder):
+    words = [
+        "--widths",
+        "4,8",
+        "--batch-sizes",
+        "32,64",
+        "--rates",
+        "0.003",
+        "--seeds",
+        "0:2",
+        "--epochs",
+        "1",
+    ]
+    found = answer("sandbox", "study", *words, "--output", "s.h5")
+    names = [row["case"] for row in found["cases"]]
+    assert names[0] == "rate 0.003, width 4, batch size 32"
+    assert len(set(names)) == 4
+    assert all(sum(row[name] for name in LABELS) == found["n_runs"] == 2 for row in found["cases"])
+
+
+def test_labels_of_a_file_are_those_of_the_training(answer, runs):
+    found = answer("sandbox", "label", str(runs))
+    assert [one["label"] for one in found] == [row["label"] for row in store.load(runs).table()]
+    (one,) = answer("sandbox", "label", str(runs), "--seed", "1", "--step", "64")
+    assert one["seed"] == 1
+
+
+def test_weights_of_an_archive_get_a_label(answer, folder):
+    weights = initial_weights(Task(p=3, length=4, positions=2), Model(width=5))
+    np.savez(folder / "w.npz", **weights._asdict())
+    words = ["--p", "3", "--length", "4", "--k", "2", "--width", "5"]
+    (found,) = answer("sandbox", "label", "w.npz", *words)
+    assert (found["seed"], found["label"]) == (None, "none")
+    assert set(found["margins"]) == {"deviation", "share", "nearest", "skill"}
+
+
+def test_a_measured_run_keeps_its_numbers(answer, runs, folder):
+    found = answer("sandbox", "measure", str(runs), "--seed", "2", "--no-curvature", "--output", "m.h5")
+    assert found["step"] == [0, 64, 128]
+    assert found["seed"] == 2 and "sharpness" not in found
+    kept = store.load(folder / "m.h5")
+    assert kept.loss.tolist() == found["loss"]
+    assert kept.settings["source"] == "runs.h5"
+
+
+REFUSED = {
+    "p": (["train", "--p", "1"], ["p must lie between 2", "1"]),
+    "k": (["train", "--k", "13"], ["k must be at most the length 12", "13"]),
+    "positions": (["train", "--positions", "0,x"], ["position", "x"]),
+    "seeds": (["train", "--seeds", "5:5"], ["--seeds", "5:5"]),
+    "order": (["train", "--seeds", "3,1"], ["--seeds must be increasing", "3,1"]),
+    "norm": (["train", "--norm", "layer"], ["feed_forward_norm", "layer"]),
+    "part": (["train", "--freeze", "head"], ["frozen", "head"]),
+    "scale": (["train", "--scale", "value"], ["--scale", "value"]),
+    "batch": (["train", "--batch-size", "4096"], ["batch_size must be at most the 2048", "4096"]),
+    "optimizer": (["train", "--optimizer", "lion"], ["optimizer", "lion"]),
+    "too large": (["train", "--seeds", "0:3000", "--snapshots", "1001"], ["GiB"]),
+    "widths": (["study", "--widths", "8,0"], ["width", "0"]),
+    "no file": (["label", "none.h5"], ["none.h5"]),
+    "page name": (["page", "runs.h5", "--output", "page.txt"], ["page", ".html"]),
+    "movie name": (["movie", "runs.h5", "--output", "run.avi"], ["movie", ".gif, .mp4"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_is_one_line_before_any_work(refused, folder, name):
+    words, needles = REFUSED[name]
+    refused("sandbox", *words, needles=needles)
+    assert list(folder.iterdir()) == []
+
+
+def test_bad_choices_of_a_file_are_one_line(refused, answer, runs, folder):
+    before = sorted(p.name for p in folder.iterdir())
+    refused("sandbox", "page", "runs.h5", "--label", "heads", needles=["label must be one of", "heads"])
+    refused("sandbox", "page", "runs.h5", "--label", "signed head", needles=["signed head", "none"])
+    refused("sandbox", "measure", "runs.h5", "--seed", "9", needles=["seed must be one of the 3 runs", "9"])
+    refused("sandbox", "measure", "runs.h5", "--steps", "0,999", needles=["steps must lie between 0 and 128"])
+    refused("sandbox", "movie", "runs.h5", "--seed", "1", "--label", "none", needles=["--seed and --label"])
+    assert sorted(p.name for p in folder.iterdir()) == before
+    answer("sandbox", "study", "--seeds", "0", "--epochs", "1", "--output", "s.h5")
+    refused("sandbox", "label", "s.h5", needles=["s.h5 with sandbox_study"])
+
+
+def test_a_page_needs_a_plane(refused, answer, folder):
+    answer("sandbox", "train", "--d", "3", "--seeds", "0", "--epochs", "1", "--output", "d.h5")
+    refused("sandbox", "page", "d.h5", needles=["d must be 2", "3"])
+    refused("sandbox", "movie", "d.h5", needles=["d must be 2", "3"])
