@@ -7,7 +7,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+
+from typer.main import get_group
 
 from lintrans import registry
 from lintrans.explorer import explorer_page
@@ -59,10 +63,19 @@ def commands() -> str:
     """What `lintrans --help` prints, and `lintrans COMMAND --help` of every command."""
     lines = ["# Command line", "", "What `lintrans --help` and `lintrans COMMAND --help` print.", ""]
     lines += ["```text", _help().strip(), "```", ""]
-    for group in registry.groups():
-        for name in group.commands:
-            lines += [f"## lintrans {name}", "", "```text", _help(name).strip(), "```", ""]
+    for words in command_lines():
+        lines += [f"## lintrans {' '.join(words)}", "", "```text", _help(*words).strip(), "```", ""]
     return "\n".join(lines)
+
+
+def command_lines() -> Iterator[tuple[str, ...]]:
+    """Words of every command, and of those within it."""
+    for group in registry.groups():
+        found = get_group(import_module(group.module).app).commands
+        for name in group.commands:
+            yield (name,)
+            for within in getattr(found[name], "commands", ()):
+                yield name, within
 
 
 def experiments() -> dict[str, str]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from lintrans.errors import InputError, count
 from lintrans.sandbox.hessian import edge, preconditioner, sharpness
 from lintrans.sandbox.labels import LABELS, circuit
-from lintrans.sandbox.measures import distinct, gradient_norms, measure_circuit
+from lintrans.sandbox.measures import gradient_norms, measure_circuit
 from lintrans.sandbox.model import PARTS, Model, unflatten
 from lintrans.sandbox.network import loss
 from lintrans.sandbox.runs import Runs
-from lintrans.sandbox.task import Task
+from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.training import Training
 from lintrans.sweeps.executors import Threads
 from lintrans.sweeps.grid import Progress

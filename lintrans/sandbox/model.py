@@ -211,8 +211,8 @@ def initial_weights(
 
     Examples
     --------
-    >>> initial_weights(Task(), Model(), scales={"positions": 0.0}).positions.any()
-    False
+    >>> initial_weights(Task(), Model(), scales={"positions": 0.0}).positions[0].tolist()
+    [0.0, 0.0]
     """
     n = model.n_weights(task)
     high, low = random_words(seed, WEIGHTS, 2 * n).reshape(2, n)

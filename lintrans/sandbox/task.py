@@ -162,6 +162,19 @@ class Data(NamedTuple):
     test: NDArray[np.int8]
 
 
+def distinct(sequences: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Sequences that differ, and the share of each: the same mean from fewer sequences.
+
+    Examples
+    --------
+    >>> found, shares = distinct([[0, 1], [1, 1], [0, 1], [0, 1]])
+    >>> found.tolist(), shares.tolist()
+    ([[0, 1], [1, 1]], [0.75, 0.25])
+    """
+    found, times = np.unique(np.asarray(sequences), axis=0, return_counts=True)
+    return found, times / times.sum()
+
+
 def random_words(seed: int, stream: int, n: int) -> NDArray[np.uint64]:
     """Random numbers of 32 bits from a seed; streams of a seed are independent.
 

@@ -31,6 +31,7 @@ FAMILIES = (
     "switching",
     "many_modes",
     "quadratic",
+    "sandbox",
 )
 
 Proof = TypeVar("Proof", bound=Callable[..., Any])

@@ -21,6 +21,7 @@ FAMILY_OF = {
     "09_quadratic_regression": "quadratic",
     "10_minibatches": "minibatch",
     "11_sampling": "sampling",
+    "12_sandbox": "sandbox",
 }
 
 
