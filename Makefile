@@ -68,6 +68,7 @@ figures: .venv/installed-test
 	$(BIN)/lintrans escapes $(TABLE) --step-size 3e-4 --batch-size 16 --output demo/escapes.h5 --figure docs/figures/escapes.png --force
 	$(BIN)/lintrans orbit $(EXAMPLE) --step-size 9e-5 --n-steps 80 --output demo/orbit.h5 --figure docs/figures/orbit.png --force
 	$(BIN)/lintrans verify $(EXAMPLE) --step-size 1.1e-4 --output demo/verification.h5 --figure docs/figures/verification.png --force
+	$(BIN)/lintrans sandbox train --seeds 0:32 --output demo/sandbox.h5 --figure docs/figures/sandbox.png --page demo/sandbox.html --force
 	$(BIN)/python docs/draw_explorer.py --figure docs/figures/explorer.png
 	$(BIN)/python docs/draw_layers.py
 

@@ -1,7 +1,7 @@
 """The default run of the sandbox in PyTorch, on one thread: a plain loop, as one would write it.
 
-Started by `sandbox.py` with a Python that has PyTorch; reads a number of epochs per line, and answers with the
-seconds they took and the loss and accuracy at their end.
+Started by `sandbox.py` with a Python that has PyTorch; reads a number of epochs per line, and answers with
+the seconds they took and the loss and accuracy at their end.
 """
 
 import json
@@ -56,9 +56,11 @@ def train(n_epochs, evaluate):
             optimizer.step()
         if evaluate:
             with torch.no_grad():
-                right = [(model(x).argmax(dim=1) == y).float().mean() for x, y in zip(sets, labels, strict=True)]
+                right = [
+                    (model(x).argmax(dim=1) == y).float().mean() for x, y in zip(sets, labels, strict=True)
+                ]
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "loss": float(loss), "accuracy": float(right[0]) if evaluate else None}
+    return {"seconds": seconds, "loss": loss.item(), "accuracy": right[0].item() if evaluate else None}
 
 
 def main():

@@ -15,8 +15,10 @@ from typer.main import get_group
 
 from lintrans import registry
 from lintrans.explorer import explorer_page
+from lintrans.sandbox import gallery_page, train
 
 ROOT = Path(__file__).parents[1]
+SEEDS = (0, 1, 3, 8, 12, 20, 28, 29)  # with different fates
 
 
 def write(folder: Path) -> None:
@@ -30,6 +32,7 @@ def write(folder: Path) -> None:
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
     explorer_page().save(folder / "extra/live/explorer.html", force=True)
+    gallery_page(train(seeds=SEEDS)).save(folder / "extra/live/sandbox.html", force=True)
     for path in (ROOT / "experiments").glob("*/*.png"):
         (folder / "experiments" / path.name).write_bytes(path.read_bytes())
 

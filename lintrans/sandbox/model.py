@@ -211,8 +211,8 @@ def initial_weights(
 
     Examples
     --------
-    >>> initial_weights(Task(), Model(), scales={"positions": 0.0}).positions[0].tolist()
-    [0.0, 0.0]
+    >>> initial_weights(Task(), Model(), scales={"query": 0.0}).query.any().item()
+    False
     """
     n = model.n_weights(task)
     high, low = random_words(seed, WEIGHTS, 2 * n).reshape(2, n)
