@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintrans.errors import InputError, count
-from lintrans.sandbox.hessian import edge, preconditioner, sharpness
+from lintrans.sandbox.curvature import edge, preconditioner, sharpness
 from lintrans.sandbox.labels import LABELS, circuit
 from lintrans.sandbox.measures import gradient_norms, measure_circuit
 from lintrans.sandbox.model import PARTS, Model, unflatten
 from lintrans.sandbox.network import loss
 from lintrans.sandbox.runs import Runs
+from lintrans.sandbox.spikes import Spike, explain_spike
 from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.training import Training
 from lintrans.sweeps.executors import Threads
@@ -23,6 +24,7 @@ from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, categories, on
 
 FloatArray = NDArray[np.float64]
+N_CROSSED = 8  # sequences that are named
 HEAD = (
     *("steps", "loss", "accuracy", "counts", "order", "suffix", "mass", "clusters", "least |xi|"),
     *("sharpness", "preconditioned", "circuit"),
@@ -155,6 +157,55 @@ def measure_run(
     columns: dict[str, Any] = {name: np.array([one[name] for one in measured]) for name in measured[0]}
     settings = {**runs.settings, "seed": int(seed), "edge": edge(training), "curvature": curvature}
     return History(step=chosen, weights=np.array(PARTS), **vars(whole), **columns, settings=settings)
+
+
+def spikes_of_run(
+    runs: Runs, seed: int, *, n_threads: int | None = None, progress: Progress | None = None
+) -> list[Spike]:
+    """Explain every spike of a run, from its second epoch on; each takes a second or two.
+
+    Parameters
+    ----------
+    runs, seed
+        Which run.
+    n_threads, progress
+        As in `lintrans.sweeps.run`.
+
+    Raises
+    ------
+    InputError
+        If there is no such run.
+    """
+    states, epochs = runs.state[runs.row(seed)], runs.spikes(seed)
+    setting = runs.task, runs.model, runs.training, int(seed), runs.step, states
+
+    def explain(epoch: int) -> Spike:
+        return explain_spike(*setting, epoch)
+
+    found = {}
+    for i, (epoch, spike) in enumerate(Threads(n_threads).map(explain, epochs)):
+        found[epoch] = spike
+        if progress:
+            progress(i + 1, len(epochs), {})
+    return [found[epoch] for epoch in epochs]
+
+
+def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
+    """Explained spikes in plain numbers and strings; of the answers lost their number and a few sequences."""
+    return [
+        {
+            "epoch": one.epoch,
+            "onset": one.onset,
+            "peak": one.peak,
+            "usual_loss": one.usual_loss,
+            "peak_loss": one.peak_loss,
+            "crossed": len(one.crossed),
+            "crossed_sequences": ["".join(map(str, x)) for x in one.crossed[:N_CROSSED].tolist()],
+            "xi_rank": one.xi_rank,
+            "leader": one.leader,
+        }
+        for one in spikes
+    ]
 
 
 @dataclass(frozen=True)

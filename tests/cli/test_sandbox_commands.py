@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from test_examples import example_of
 
-from lintrans.cli.commands.sandbox import sandbox
+from lintrans.cli.commands.sandbox import _spike_line, sandbox
 from lintrans.sandbox import Runs, Task, initial_weights
+from lintrans.sandbox.histories import spike_rows
 from lintrans.sandbox.labels import LABELS
 from lintrans.sandbox.model import Model
+from lintrans.sandbox.spikes import Spike
 from lintrans.sweeps import store
 
 NAMES = [command.name or command.callback.__name__ for command in sandbox.registered_commands]
 SHORT = ["--seeds", "0:3", "--epochs", "2", "--quiet"]
+SPIKE_REST = np.ones(9), np.nan, np.arange(3), {}, {}, None
 FIELDS = ["seed", "train", "test", "population", "unseen", "train_loss", "label", "formed_epoch"]
 FIELDS += ["read_epoch", "spikes"]
 
@@ -132,6 +135,15 @@ def test_a_measured_run_keeps_its_numbers(answer, runs, folder):
     kept = store.load(folder / "m.h5")
     assert kept.loss.tolist() == found["loss"]
     assert kept.settings["source"] == "runs.h5"
+    again = answer("sandbox", "measure", str(runs), "--seed", "2", "--no-curvature", "--spikes", "--force")
+    assert again["spikes"] == []  # in two epochs
+
+
+def test_a_spike_in_words():
+    found = spike_rows([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)])
+    assert found[0]["crossed"] == 9
+    assert found[0]["crossed_sequences"] == ["0000"] * 8
+    assert _spike_line(found[0]) == ("30", "100 to 104", "1e-05", "0.7", "9", "-", "none")
 
 
 REFUSED = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,7 @@ app.add_typer(
 Seeds = Annotated[
     str, typer.Option(help="Seeds of the runs: start:stop without the stop, or numbers separated by commas.")
 ]
+SPIKE_HEAD = ("spike", "steps", "loss before", "at the peak", "answers lost", "rank of |xi|", "rose first")
 RunFile = Annotated[
     Path, typer.Argument(help="Result file of lintrans sandbox train.", metavar="FILE", show_default=False)
 ]
@@ -167,6 +168,14 @@ def measure(
     no_curvature: Annotated[
         bool, typer.Option("--no-curvature", help="Leave out the Hessian, which takes most of the time.")
     ] = False,
+    spikes: Annotated[
+        bool,
+        typer.Option(
+            "--spikes",
+            help="Also say of every loss spike which answers it cost, and which part of the weights had the "
+            "curvature that rose first; a second or two each.",
+        ),
+    ] = False,
     n_workers: Annotated[
         int | None,
         typer.Option(help="Number of threads to start.  [default: one per core]", show_default=False),
@@ -192,8 +201,16 @@ def measure(
         result = measure_run(
             runs, chosen, steps=wanted, curvature=not no_curvature, n_threads=n_workers, progress=report
         )
-    outputs.write(result, replace(files, figure=None), {"source": file.name})
-    outputs.answer(result, files, json=json)
+    explained = _explain(runs, chosen, n_workers, quiet=files.quiet or json) if spikes else None
+    written = outputs.write(result, files, {"source": file.name})
+    if json:
+        emit_json({**result.answer(), **({} if explained is None else {"spikes": explained}), **written})
+    elif not files.quiet:
+        table(result.lines())
+        if explained is not None:
+            say("")
+            table([SPIKE_HEAD, *map(_spike_line, explained)])
+        outputs.say_written(written)
 
 
 @sandbox.command(name="label", epilog=example("lintrans sandbox label runs.h5"))
@@ -324,6 +341,26 @@ def _say(runs: Runs) -> None:
     table(table_lines(runs.table()))
     say("")
     table(share_lines(runs.fates))
+
+
+def _explain(runs: Runs, seed: int, n_workers: int | None, *, quiet: bool) -> list[dict[str, Any]]:
+    from lintrans.sandbox.histories import spike_rows, spikes_of_run
+
+    with progress("spikes", quiet=quiet, unit="spikes") as report:
+        return spike_rows(spikes_of_run(runs, seed, n_threads=n_workers, progress=report))
+
+
+def _spike_line(found: dict[str, Any]) -> tuple[str, ...]:
+    rank = found["xi_rank"]
+    return (
+        str(found["epoch"]),
+        f"{found['onset']} to {found['peak']}",
+        f"{found['usual_loss']:.3g}",
+        f"{found['peak_loss']:.3g}",
+        str(found["crossed"]),
+        "-" if math.isnan(rank) else f"{rank:.2f}",
+        found["leader"] or "none",
+    )
 
 
 def _read(file: Path) -> Runs:
