@@ -5,7 +5,7 @@ After arXiv 2410.24050.
 `task` is what is learned, `model` the transformer and its weights, `network` its layers and its gradient as
 they are defined, `training` how a run trains. `blocks` trains several runs at once by the compiled loops of
 `kernels`; `runs` and `studies` do so for many seeds and settings, into one file. `labels` names the circuit
-that a run has found, `measures`, `stages`, `spikes` and `hessian` say how it came about, and `constructed`
+that a run has found, `measures`, `stages`, `spikes` and `curvature` say how it came about, and `constructed`
 writes one down. `figures`, `page` and `movie` show them.
 """
 

@@ -8,6 +8,7 @@ where it was interrupted.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,17 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, check_seed, settle
+from lintrans.errors import InputError, check_seed, count, settle
 from lintrans.sandbox import kernels
 from lintrans.sandbox.kernels import COLUMNS, LANES, PARTS, Batch, Norms, Sizes
 from lintrans.sandbox.model import Model, initial_weights
 from lintrans.sandbox.task import Task
 from lintrans.sandbox.training import Training
+from lintrans.sweeps.executors import stop_if_asked
 
 FloatArray = NDArray[np.float64]
 
 SETS = ("train", "test", "population", "unseen")
 MAX_EVERY_EPOCH = 10_000  # sequences of a population that is measured in every epoch
+WORK_AT_ONCE = 2**22  # samples of a run times hidden units: a quarter of a second
 TABLE_ENTRIES = 16  # of a group of positions, at most, if it has more than one
 NORM_KINDS = {"none": kernels.NO_NORM, "rms": kernels.RMS_NORM, "smooth": kernels.SMOOTH_NORM}
 STATE = ("weights", "first", "second")  # weights and moments of the optimiser
@@ -104,10 +107,52 @@ class Block:
             Epochs between measures of the sets; 0 for none.
         marks
             Steps after which states are kept, increasing.
+
+        Notes
+        -----
+        An epoch that began before the span has batch losses of NaN.
+
+        Raises
+        ------
+        InputError
+            If the state has another shape, or the span does not increase.
         """
-        n, lanes = len(self.seeds), _in_lanes(state)
-        marked = np.array([m for m in marks if span[0] <= m <= span[1]], dtype=np.int64)
-        epochs, measured, kept = kernels.train(
+        begin, end = count("span", span[0], minimum=0), count("span", span[1], minimum=0)
+        shape = (len(self.seeds), len(STATE), self.model.n_weights(self.task))
+        if begin > end or np.shape(state) != shape:
+            raise InputError(
+                f"state must have shape {shape} and the span increase, got {np.shape(state)} and {begin} to "
+                f"{end}; pass Block.begin() and (0, n_steps), for example"
+            )
+        lanes, wanted = _in_lanes(state), np.unique(np.asarray(marks, dtype=np.int64))
+        found: list[tuple[FloatArray, ...]] = []
+        for first, last in itertools.pairwise([begin, *self._pauses(begin, end), end]):
+            stop_if_asked()
+            after = first if found else first - 1
+            chosen = wanted[(wanted > after) & (wanted <= last)]
+            found.append(self._train(lanes, (first, last), every, chosen))
+        epochs, measured, kept = (_of_runs(parts, len(self.seeds)) for parts in zip(*found, strict=True))
+        measured = self._known(measured)
+        return Progress(
+            epochs[..., 0],
+            epochs[..., 1],
+            measured[..., 0],
+            measured[..., 1],
+            kept,
+            _of_runs([lanes[None]], len(self.seeds))[:, 0],
+        )
+
+    def _pauses(self, begin: int, end: int) -> range:
+        """Ends of epochs at which training pauses, a fraction of a second apart, so that it can be stopped."""
+        per_epoch = self.training.per_epoch(self.task)
+        work = per_epoch * self.training.batch_size * self.model.width
+        stride = max(1, WORK_AT_ONCE // work) * per_epoch
+        return range((begin // stride + 1) * stride, end, stride)
+
+    def _train(
+        self, lanes: FloatArray, span: tuple[int, int], every: int, marks: NDArray[np.int64]
+    ) -> tuple[FloatArray, ...]:
+        found: tuple[FloatArray, ...] = kernels.train(
             self.sizes,
             self.norms,
             self.training.steps,
@@ -117,16 +162,12 @@ class Block:
             np.array(self._of_lanes(list(self.seeds)), dtype=np.uint64),
             *self._training_sequences,
             self.training.batch_size,
-            (int(span[0]), int(span[1])),
+            span,
             self._measured,
             every,
-            marked,
+            marks,
         )
-        out = [np.moveaxis(x, -1, 0)[:n] for x in (epochs, measured, kept, lanes)]
-        out[1] = self._known(out[1])
-        return Progress(
-            out[0][..., 0], out[0][..., 1], out[1][..., 0], out[1][..., 1], out[2].copy(), out[3].copy()
-        )
+        return found
 
     def measure(
         self, weights: FloatArray, sequences: NDArray[Any], shares: FloatArray
@@ -226,6 +267,11 @@ def _in_lanes(arrays: FloatArray) -> FloatArray:
     """Put runs into the last axis, the last of them repeated for idle lanes; a copy."""
     full = np.concatenate([arrays, np.repeat(arrays[-1:], LANES - len(arrays), axis=0)])
     return np.ascontiguousarray(np.moveaxis(full, 0, -1))
+
+
+def _of_runs(parts: Sequence[FloatArray], n: int) -> FloatArray:
+    """Put the lanes of n runs, in the last axis of arrays that follow each other, into the first."""
+    return np.ascontiguousarray(np.moveaxis(np.concatenate(parts), -1, 0)[:n])
 
 
 def _batch(places: NDArray[Any], labels: NDArray[Any], factors: FloatArray) -> Batch:

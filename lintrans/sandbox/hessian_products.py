@@ -151,9 +151,11 @@ def norm_at(model: Model, norm: str, z: Array) -> NormAt:
     """
     constant, square = model.norm_constant(norm), (z * z).mean(axis=-1, keepdims=True)
     if norm == "rms":
-        root = np.sqrt(square) + 1e-300  # a vector of 0 has no direction: its products vanish
+        root = np.sqrt(square)
         scale = 1 / (root + constant)
-        bend = scale**2 / (root * model.d)
+        is_short = root <= network.SHORT
+        root = np.where(is_short, 1, root)
+        bend = np.where(is_short, 0, scale**2 / (root * model.d))
         return NormAt(z, scale, bend, -bend * (2 * scale + 1 / root) / (root * model.d))
     if norm == "smooth":
         scale = 1 / np.sqrt(square + constant**2)

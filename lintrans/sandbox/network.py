@@ -18,6 +18,8 @@ from lintrans.sandbox.task import Task
 
 Array = NDArray[Any]
 
+SHORT = 1e-150  # a shorter vector turns nothing in a norm: with its constant, its direction does not matter
+
 
 class Layers(NamedTuple):
     """Everything the network computes of n sequences, in its order.
@@ -189,7 +191,8 @@ def _scale(model: Model, norm: str, z: Array) -> tuple[Array, Array]:
     if norm == "rms":
         root = np.sqrt(square)
         scale = 1 / (root + constant)
-        return scale, scale**2 / ((root + 1e-300) * model.d)
+        is_short = abs(root) <= SHORT
+        return scale, np.where(is_short, 0, scale**2 / (np.where(is_short, 1, root) * model.d))
     if norm == "smooth":
         scale = 1 / np.sqrt(square + constant**2)
         return scale, scale**3 / model.d

@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 MAX_POPULATION = 10**6  # sequences that are looked at one by one; beyond it, a sample
 MAX_LENGTH, MAX_P = 64, 64
+MAX_SEQUENCES = 2**63
 TRAINING, TEST, POPULATION = 0, 1, 2  # streams of random numbers of a seed
 N_SEQUENCES = 2048  # of each of the two sets, by default
 
@@ -77,6 +78,10 @@ class Task:
             n_test=count("n_test", self.n_test, maximum=MAX_POPULATION),
         )
         settle(self, positions=_positions(self.positions, self.length))
+        if self.n_sequences > MAX_SEQUENCES:
+            raise InputError(
+                f"p^length must be at most 2^63, got {self.p}^{self.length}; choose a shorter sequence"
+            )
 
     @property
     def summed(self) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 LOG = logging.getLogger(__name__)
+_OF_THREAD = threading.local()  # what its work must obey
 MAX_THREADS = 1024
 SECONDS_PER_TASK = 1.0  # of a Dask task: it costs the scheduler about a millisecond
 MAX_ITEMS_PER_TASK = 64
@@ -74,7 +75,8 @@ class Threads:
     ) -> Generator[tuple[Item, Outcome]]:
         """Yield every item with ``work(item)``, in any order."""
         del packages  # threads have those of this process
-        remaining, pool = iter(items), ThreadPoolExecutor(self.n_threads)
+        stop = threading.Event()
+        remaining, pool = iter(items), ThreadPoolExecutor(self.n_threads, initializer=_obey, initargs=(stop,))
         pending: dict[Future[Outcome], Item] = {}
         try:
             while True:
@@ -88,8 +90,26 @@ class Threads:
                 for future in done:
                     yield pending.pop(future), future.result()
         finally:
+            stop.set()
             with signals_held_back():
                 pool.shutdown(cancel_futures=True)
+
+
+def _obey(stop: threading.Event) -> None:
+    _OF_THREAD.stop = stop
+
+
+def stop_if_asked() -> None:
+    """Give up the work of this thread if nobody waits for it any more; long work asks now and then.
+
+    Raises
+    ------
+    CancelledError
+        If the executor that gave the work has been closed.
+    """
+    stop = getattr(_OF_THREAD, "stop", None)
+    if stop is not None and stop.is_set():
+        raise CancelledError
 
 
 @contextlib.contextmanager

@@ -150,6 +150,7 @@ REFUSED = {
     "p": (["train", "--p", "1"], ["p must lie between 2", "1"]),
     "k": (["train", "--k", "13"], ["k must be at most the length 12", "13"]),
     "positions": (["train", "--positions", "0,x"], ["position", "x"]),
+    "population": (["train", "--p", "10", "--length", "30"], ["p^length must be at most 2^63", "10^30"]),
     "seeds": (["train", "--seeds", "5:5"], ["--seeds", "5:5"]),
     "order": (["train", "--seeds", "3,1"], ["--seeds must be increasing", "3,1"]),
     "norm": (["train", "--norm", "layer"], ["feed_forward_norm", "layer"]),

@@ -11,7 +11,7 @@ from lintrans.errors import InputError
 from lintrans.sandbox import constructed, network
 from lintrans.sandbox.blocks import Block
 from lintrans.sandbox.constructed import Head, certain_loss, clustering_head, least_margin
-from lintrans.sandbox.hessian import hessian, sharpness
+from lintrans.sandbox.curvature import hessian, sharpness
 from lintrans.sandbox.labels import circuit
 from lintrans.sandbox.model import NORMS, Model, unflatten
 from lintrans.sandbox.task import Task, distinct

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lintrans.errors import InputError
-from lintrans.sandbox import hessian as curvature
+from lintrans.sandbox import curvature
 from lintrans.sandbox import hessian_products, network
 from lintrans.sandbox.blocks import Block
-from lintrans.sandbox.hessian import (
+from lintrans.sandbox.curvature import (
     curvature_by_part,
     edge,
     hessian,

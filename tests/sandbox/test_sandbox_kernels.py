@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from numba import njit
 from scipy.special import log_ndtr
 
-from lintrans.sandbox import network
+from lintrans.errors import InputError
+from lintrans.sandbox import blocks, network
 from lintrans.sandbox.blocks import Block, population_shares
 from lintrans.sandbox.kernels import functions, layout
 from lintrans.sandbox.kernels.draws import draw_kept, shuffle
 from lintrans.sandbox.model import Model, unflatten
 from lintrans.sandbox.task import Task
 from lintrans.sandbox.training import Training
+from lintrans.sweeps.executors import Threads
 
 CASES = {
     "default": (Task(), Model(), Training()),
@@ -147,6 +150,49 @@ def test_batch_losses_are_means_over_an_epoch():
         for i, w in enumerate(found.kept[0, :, 0])
     ]
     assert found.batch_loss[0, 0] == pytest.approx(np.mean(losses), rel=1e-13)
+
+
+def test_xi_of_length_0_has_a_gradient():
+    """The norm before the feed-forward network is then flat: 1e5 in every direction."""
+    task, model, training = Task(), Model(), Training(scales={"value": 0.0}, optimizer="sgd", rate=1e-9)
+    block = Block(task, model, training, (0,))
+    found = block.advance(block.begin(), (0, 3), marks=[1, 2, 3]).kept
+    expected = literal_steps(block, 0, 3)
+    assert np.isfinite(expected).all()
+    assert np.abs(found[0] - expected).max() < 1e-13 * np.abs(expected).max()
+
+
+def test_pauses_do_not_matter(monkeypatch):
+    block = Block(Task(n_train=64), Model(), Training(batch_size=16), (2, 3))
+    asked = {"span": (2, 27), "marks": [2, 4, 8, 9, 27]}
+    whole = block.advance(block.begin(), **asked)
+    monkeypatch.setattr(blocks, "WORK_AT_ONCE", 1)
+    parts = block.advance(block.begin(), **asked)
+    for one, other in zip(whole, parts, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+    assert whole.kept.shape[1] == 5
+    assert np.isnan(whole.batch_loss[:, 0]).all()  # the span begins within an epoch
+    assert np.isfinite(whole.batch_loss[:, 1:]).all()
+
+
+def test_work_that_nobody_waits_for_stops():
+    block = Block(Task(), Model(), Training(n_epochs=10**6), (0,))
+
+    def work(is_long):
+        return is_long and block.advance(block.begin(), (0, 64 * 10**6), every=0)
+
+    mapped = Threads(2).map(work, iter([True, False]))
+    assert next(mapped) == (False, False)
+    began = time.monotonic()
+    mapped.close()
+    assert time.monotonic() - began < 60  # of half an hour
+
+
+def test_bad_states_and_spans_are_refused():
+    block = Block(*CASES["default"], seeds=(0,))
+    for state, span in ((block.begin()[:, 0], (0, 1)), (block.begin(), (2, 1))):
+        with pytest.raises(InputError, match="state must have shape"):
+            block.advance(state, span)
 
 
 def test_a_diverged_run_does_not_touch_its_neighbours():

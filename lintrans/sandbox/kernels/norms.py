@@ -7,7 +7,7 @@ import math
 from lintrans.compiled import compiled
 from lintrans.sandbox.kernels.layout import RMS_NORM, SMOOTH_NORM
 
-_TINY = 1e-300  # in place of a root mean square of 0, where the vector itself is 0
+_SHORT = 1e-150  # a shorter vector turns nothing: with the constant, its direction does not matter
 
 
 @compiled
@@ -28,7 +28,7 @@ def norm(kind, constant, z, scale, bend, normed):
             r = math.sqrt(scale[c] / d)
             s = 1.0 / (r + constant)
             scale[c] = s
-            bend[c] = s * s / ((r + _TINY) * d)
+            bend[c] = s * s / (r * d) if r > _SHORT else 0.0
     elif kind == SMOOTH_NORM:
         for c in range(n):
             s = 1.0 / math.sqrt(scale[c] / d + constant * constant)

@@ -389,7 +389,7 @@ def train(
         if place == per_epoch - 1:
             for i in range(2):
                 add_narrow(room.sums[0], i, epochs[done], i)
-            epochs[done] /= per_epoch
+            epochs[done] /= per_epoch if begin <= epoch * per_epoch else np.nan  # begun in the middle
             room.sums[:] = 0.0
             done += 1
             if every > 0 and (epoch + 1) % every == 0:

@@ -3,7 +3,7 @@
 
 import { DENSITY, gelu, millsRatio } from "./functions.js";
 
-const TINY = 1e-300; // in place of a root mean square of 0, where the vector itself is 0
+const SHORT = 1e-150; // a shorter vector turns nothing: with the constant, its direction does not matter
 const LOWEST = -708; // e^score below it is no normal number: it stands for all of them
 
 /**
@@ -20,7 +20,7 @@ export function norm({ kind, constant, d, n }, z, scale, bend, normed) {
     if (kind === "rms") {
       const root = Math.sqrt(square);
       s = 1 / (root + constant);
-      bend[k] = (s * s) / ((root + TINY) * d);
+      bend[k] = root > SHORT ? (s * s) / (root * d) : 0;
     } else if (kind === "smooth") {
       s = 1 / Math.sqrt(square + constant * constant);
       bend[k] = (s * s * s) / d;
