@@ -28,7 +28,7 @@ def run_page(runs: Runs, *seeds: int) -> Page:
         If there is no such run, or as `sandbox_page`.
     """
     steps = snapshot_steps(runs.task, runs.training, MAX_EPOCHS)
-    return _page(runs, [_run(runs, seed, steps, N_MARKS[0]) for seed in seeds])
+    return _page(runs, [_run(runs, seed, steps, N_MARKS[0]) for seed in seeds], beside=True)
 
 
 def gallery_page(runs: Runs) -> Page:
@@ -36,8 +36,8 @@ def gallery_page(runs: Runs) -> Page:
     return _page(runs, [_run(runs, seed, runs.step, N_MARKS[1]) for seed in runs.gallery().values()])
 
 
-def _page(runs: Runs, shown: list[PageRun]) -> Page:
-    return sandbox_page(shown, task=runs.task, model=runs.model, training=runs.training)
+def _page(runs: Runs, shown: list[PageRun], *, beside: bool = False) -> Page:
+    return sandbox_page(shown, task=runs.task, model=runs.model, training=runs.training, beside=beside)
 
 
 def _run(runs: Runs, seed: int, steps: np.ndarray, n_marks: int) -> PageRun:

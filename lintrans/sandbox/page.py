@@ -73,7 +73,13 @@ class PageRun(NamedTuple):
 
 
 def sandbox_page(
-    runs: Sequence[PageRun], *, task: Task, model: Model, training: Training, epoch: int | None = None
+    runs: Sequence[PageRun],
+    *,
+    task: Task,
+    model: Model,
+    training: Training,
+    epoch: int | None = None,
+    beside: bool = False,
 ) -> Page:
     """Return recorded runs as a page that shows every layer at every snapshot, and trains on.
 
@@ -88,6 +94,8 @@ def sandbox_page(
         What was learned, by what, and how; the same for all runs. The model must have d = 2.
     epoch
         Epoch at which the page begins; the last by default.
+    beside
+        Whether the page begins with the second run beside the first.
 
     Returns
     -------
@@ -103,7 +111,8 @@ def sandbox_page(
         - ``sets``: names of the columns of ``loss`` and ``accuracy``;
         - ``runs``: a list of the fields of `PageRun`, with ``train``, the training set, and ``isWhole``:
           whether no snapshot was left out;
-        - ``start``: ``epoch`` at which the page begins.
+        - ``start``: ``epoch`` at which the page begins, and ``other``: number of the run beside the first, or
+          -1.
 
     Raises
     ------
@@ -136,6 +145,7 @@ def sandbox_page(
     }
     data["runs"] = _fitting(runs, task, _n_bytes(data))
     data["start"] = _start(training.n_epochs if epoch is None else epoch, training.n_epochs)
+    data["start"]["other"] = 1 if beside and len(runs) > 1 else -1
     modules = FOLDER / "modules"
     files = modules / "sandbox.js", (FOLDER / "sandbox.css",), modules / "kernels/worker.js"
     return Page(TITLE, *files, data=data)

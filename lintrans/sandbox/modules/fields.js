@@ -12,7 +12,7 @@ const quiet = { quiet: true };
 export function fieldsOf({ task, model, training, runs, epochs, start }) {
   return {
     run: integerField(0, 0, runs.length - 1),
-    other: integerField(-1, -1, runs.length - 1), // the run beside it
+    other: integerField(start.other, -1, runs.length - 1), // the run beside it; -1 for none
     epoch: integerField(start.epoch, 0, epochs.n, quiet),
     speed: numberField(25, 1, 250, quiet), // epochs a second
     axes: choiceField("fixed", ["fixed", "free"]),
