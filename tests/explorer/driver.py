@@ -2,67 +2,10 @@
 
 from __future__ import annotations
 
-SESSION = "document.getElementById('page').page"
-PICTURE = "(canvases) => [...document.querySelectorAll(canvases)].map((x) => x.toDataURL()).join()"
-IDLE = f"() => {SESSION} && {SESSION}.pool.isIdle()"
+from page_driver import SESSION, PageDriver
+
+__all__ = ["SESSION", "Explorer"]
 
 
-class Explorer:
+class Explorer(PageDriver):
     """The explorer in a tab."""
-
-    def __init__(self, tab):
-        self.tab = tab
-        self.wait()
-
-    def wait(self):
-        """Wait until nothing is being computed and the last frame is drawn."""
-        self.tab.wait_for_function(IDLE)
-        self.tab.evaluate(
-            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        self.tab.wait_for_function(IDLE)
-
-    def ask(self, expression):
-        """Value of an expression about ``page``, the session."""
-        return self.tab.evaluate(f"() => {{ const page = {SESSION}; return {expression}; }}")
-
-    def set(self, **changes):
-        """Change fields of the state, as one act of the reader."""
-        self.tab.evaluate(f"(changes) => {SESSION}.set(changes)", changes)
-        self.wait()
-
-    @property
-    def state(self):
-        """All fields by name."""
-        return self.ask("page.state")
-
-    def canvas(self, name):
-        """Canvas of a panel."""
-        return self.tab.locator(f".panel.{name} canvas:not(.top)")
-
-    def place(self, name, x, y):
-        """Place on the screen, in pixels, of numbers in a panel."""
-        self.canvas(name).scroll_into_view_if_needed()
-        box = self.canvas(name).bounding_box()
-        find = f"page.part({name!r}).frame()"
-        px, py = self.ask(f"(({{ x, y }}) => [x.pixel({x!r}), y.pixel({y!r})])({find})")
-        return box["x"] + px, box["y"] + py
-
-    def export(self, name, item):
-        """Download an item of the menu of a panel; returns the path."""
-        section = self.tab.locator(f".panel.{name}")
-        section.locator("summary[title^=Export]").click()
-        with self.tab.expect_download() as found:
-            section.get_by_role("button", name=item).click()
-        return found.value.path()
-
-    def link(self):
-        """Address of the present state, once the page has written it."""
-        self.tab.wait_for_function(f"() => {SESSION}.store.timer === null")
-        return self.tab.evaluate("location.href")
-
-    def picture(self, name):
-        """Pixels of a panel as text, to be compared; it is drawn once it is seen."""
-        self.canvas(name).scroll_into_view_if_needed()
-        self.wait()
-        return self.tab.evaluate(PICTURE, f".panel.{name} canvas")

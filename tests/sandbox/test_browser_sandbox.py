@@ -287,7 +287,7 @@ def test_a_link_restores_everything(sandbox):
         **{"rate": 0.01, "batch": 16, "optimizer": "sgd", "feedForwardNorm": "smooth", "clip": 0.5},
         edits=[1, 6, 0, 0.75, 30, -0.5],
     )
-    other = sandbox(size=(1100, 900), fragment=page.link())
+    other = sandbox(size=(1100, 900), fragment=page.fragment())
     assert other.state == page.state
     np.testing.assert_array_equal(other.weights, page.weights)
     for name in ("tokens", "ximap", "outmap", "loss"):

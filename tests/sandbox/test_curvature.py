@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lintrans.errors import InputError
-from lintrans.sandbox import curvature
-from lintrans.sandbox import hessian_products, network
+from lintrans.sandbox import curvature, hessian_products, network
 from lintrans.sandbox.blocks import Block
 from lintrans.sandbox.curvature import (
     curvature_by_part,
