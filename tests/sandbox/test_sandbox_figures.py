@@ -36,7 +36,7 @@ def test_runs_show_their_losses_and_the_best(runs):
     assert any((y == runs.loss[0, :, 0]).all() for y in drawn)
     assert {"epoch", "training loss (nats)", "position $t$", r"$\xi_1$", r"$\xi_2$"} <= texts(figure)
     assert any(f"best run, seed {runs.best()}: {runs.label(runs.best())}" in text for text in texts(figure))
-    points = np.concatenate([c.get_offsets() for c in figure.axes[2].collections])
+    points = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[2].collections])
     weights = unflatten(runs.task, runs.model, runs.state[runs.row(runs.best()), -1, 0])
     xi = layers(runs.task, runs.model, weights, runs.task.population()).xi
     assert np.sort(points[:, 0]) == pytest.approx(np.sort(xi[:, 0]), abs=1e-12)
@@ -54,10 +54,8 @@ def test_every_result_has_a_figure_with_named_axes(runs, tmp_path):
     assert "share of 2 runs" in texts(plot(found))
     history = measure_run(runs, 1, steps=[0, 640], curvature=True)
     assert {"step", "training loss (nats)", "norm of the gradient"} <= texts(plot(history))
-    for task, model in (
-        (Task(p=3, length=4, positions=2), Model(d=3)),
-        (Task(length=3, positions=1), Model(d=1)),
-    ):
+    others = (Task(p=3, length=4, positions=2), Model(d=3)), (Task(length=3, positions=1), Model(d=1))
+    for task, model in others:
         plot(train(task=task, model=model, seeds=[0], training=Training(n_epochs=1)))
 
 
