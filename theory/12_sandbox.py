@@ -42,7 +42,7 @@ import numpy as np
 
 from lintrans.sandbox import network
 from lintrans.sandbox.constructed import certain_loss, clustering_head, least_margin
-from lintrans.sandbox.hessian import hessian
+from lintrans.sandbox.curvature import hessian
 from lintrans.sandbox.model import Model, initial_weights
 from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.tied import descend, deviation, tie
