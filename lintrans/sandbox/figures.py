@@ -59,7 +59,7 @@ def _losses(axes: Axes, result: Runs) -> None:
     for label in np.unique(result.fates.label):
         color, dashes = LOOKS[LABELS[label]]
         axes.plot([], [], color=color, ls=dashes, label=LABELS[label])
-    axes.legend(loc="lower left", fontsize=6)
+    axes.legend(loc="lower left", fontsize=6, frameon=True, framealpha=0.9, edgecolor="none")
     axes.set_title(f"{result.seed.size} runs, each with its own seed")
 
 

@@ -91,7 +91,7 @@ def train(
     target = page or (None if json or sweep.model.d != 2 else files.output.with_suffix(".html"))
     if target is not None:
         _check_page(target, force=files.force)
-    runs = outputs.run(sweep, files, {}, workers.start(), label="runs", json=json)
+    runs = outputs.run(sweep, files, {}, workers.start(), label="training", json=json, unit="runs")
     written = {"output": str(files.output), **outputs.draw(runs, files)}
     if target is not None:
         from lintrans.sandbox.gallery import gallery_page
@@ -146,7 +146,7 @@ def study(
     )
     sweep = StudySweep(settings, task=learned, seeds=parse_seeds(seeds))
     files = outputs.sweep_files(files, "study", json=json)
-    result = outputs.run(sweep, files, {}, workers.start(), label="runs", json=json)
+    result = outputs.run(sweep, files, {}, workers.start(), label="training", json=json, unit="runs")
     outputs.answer(result, files, json=json)
 
 

@@ -62,13 +62,21 @@ def write(result: Result, files: Files, context: dict[str, Any]) -> dict[str, st
 
 
 def run(
-    sweep: Sweep, files: Files, context: dict[str, Any], executor: Executor, *, label: str, json: bool
+    sweep: Sweep,
+    files: Files,
+    context: dict[str, Any],
+    executor: Executor,
+    *,
+    label: str,
+    json: bool,
+    unit: str = "cells",
 ) -> Any:
     """Compute a sweep into its result file, showing progress; returns the result, read back from it."""
     from lintrans.sweeps.store import load, run_to_file
 
     assert files.output is not None  # `sweep_files` has filled it in
-    with progress(label, quiet=files.quiet or json, steps_per_cell=sweep.steps_per_cell) as report:
+    steps = sweep.steps_per_cell
+    with progress(label, quiet=files.quiet or json, unit=unit, steps_per_cell=steps) as report:
         run_to_file(
             sweep, files.output, context=context, force=files.force, executor=executor, progress=report
         )
