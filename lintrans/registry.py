@@ -179,7 +179,9 @@ SUBJECTS: dict[str, Subject] = {
         packages=("numba", "scipy"),
         kinds={
             "sandbox_runs": Kind(
-                f"{_SANDBOX}.runs:Runs", f"{_SANDBOX}.figures:draw_runs", sweeps=(f"{_SANDBOX}.runs:RunSweep",)
+                f"{_SANDBOX}.runs:Runs",
+                f"{_SANDBOX}.figures:draw_runs",
+                sweeps=(f"{_SANDBOX}.runs:RunSweep",),
             ),
             "sandbox_study": Kind(
                 f"{_SANDBOX}.studies:Study",
@@ -188,7 +190,12 @@ SUBJECTS: dict[str, Subject] = {
             ),
             "sandbox_measures": Kind(f"{_SANDBOX}.histories:History", f"{_SANDBOX}.figures:draw_history"),
         },
-        arguments=(f"{_SANDBOX}.task:Task", f"{_SANDBOX}.model:Model", f"{_SANDBOX}.training:Training", f"{_SANDBOX}.studies:Case"),
+        arguments=(
+            f"{_SANDBOX}.task:Task",
+            f"{_SANDBOX}.model:Model",
+            f"{_SANDBOX}.training:Training",
+            f"{_SANDBOX}.studies:Case",
+        ),
         groups=(Group("Transformers on modular addition", f"{_COMMANDS}.sandbox", ("sandbox",)),),
     ),
     "symbolic": Subject(

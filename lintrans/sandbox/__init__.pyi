@@ -2,13 +2,13 @@ from .blocks import Block as Block
 from .blocks import Progress as Progress
 from .constructed import Head as Head
 from .constructed import clustering_head as clustering_head
-from .fates import Fates as Fates
-from .gallery import gallery_page as gallery_page
-from .gallery import run_page as run_page
 from .curvature import edge as edge
 from .curvature import hessian as hessian
 from .curvature import preconditioned_sharpness as preconditioned_sharpness
 from .curvature import sharpness as sharpness
+from .fates import Fates as Fates
+from .gallery import gallery_page as gallery_page
+from .gallery import run_page as run_page
 from .histories import History as History
 from .histories import measure_run as measure_run
 from .labels import Circuit as Circuit

@@ -143,7 +143,7 @@ class Block:
         )
 
     def _pauses(self, begin: int, end: int) -> range:
-        """Ends of epochs at which training pauses, a fraction of a second apart, so that it can be stopped."""
+        """Ends of epochs at which training pauses, a fraction of a second apart, to be stopped."""
         per_epoch = self.training.per_epoch(self.task)
         work = per_epoch * self.training.batch_size * self.model.width
         stride = max(1, WORK_AT_ONCE // work) * per_epoch

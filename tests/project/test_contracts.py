@@ -19,6 +19,7 @@ FAULTS = {  # contract: what is planted, and into which files
         "cli/kit/answers": "import lintrans.cli.commands.theory",
         "cli/commands/theory": "import lintrans.cli.app",
         "explorer/page": "import lintrans.cli.commands.problem",
+        "sandbox/page": "import lintrans.explorer",
         "pages/page": "import lintrans.explorer",
         "cli/kit/outputs": "import lintrans.pages",
         "plotting/style": "import lintrans.cli.kit.answers",
@@ -52,7 +53,12 @@ FAULTS = {  # contract: what is planted, and into which files
         "minibatch/trainings": "import lintrans.attention.batch_training",
         "many_modes/map": "import lintrans.attention",
     },
+    "models": {
+        "sandbox/network": "import lintrans.attention",
+        "sandbox/blocks": "import lintrans.minibatch.kernels",
+    },
     "kernels": {
+        "sandbox/kernels/steps": "import lintrans.sandbox.training",
         "two_factor/kernels/walks": "import lintrans.errors",
         "minibatch/kernels/map": "import lintrans.sweeps.grid",
         "compiled/philox": "import lintrans.two_factor.normal_form",
