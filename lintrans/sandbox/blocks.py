@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, check_seed, count, settle
+from lintrans.errors import MAX_COUNT, InputError, check_seed, count, settle, short
 from lintrans.sandbox import kernels
 from lintrans.sandbox.kernels import COLUMNS, LANES, PARTS, Batch, Norms, Sizes
 from lintrans.sandbox.model import Model, initial_weights
-from lintrans.sandbox.task import Task
+from lintrans.sandbox.task import Data, Task, check_sequences
 from lintrans.sandbox.training import Training
 from lintrans.sweeps.executors import stop_if_asked
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 SETS = ("train", "test", "population", "unseen")
 MAX_EVERY_EPOCH = 10_000  # sequences of a population that is measured in every epoch
@@ -118,13 +119,19 @@ class Block:
             If the state has another shape, or the span does not increase.
         """
         begin, end = count("span", span[0], minimum=0), count("span", span[1], minimum=0)
+        every = count("every", every, minimum=0)
         shape = (len(self.seeds), len(STATE), self.model.n_weights(self.task))
         if begin > end or np.shape(state) != shape:
             raise InputError(
                 f"state must have shape {shape} and the span increase, got {np.shape(state)} and {begin} to "
                 f"{end}; pass Block.begin() and (0, n_steps), for example"
             )
-        lanes, wanted = _in_lanes(state), np.unique(np.asarray(marks, dtype=np.int64))
+        lanes, wanted = _in_lanes(np.asarray(state, dtype=np.float64)), np.asarray(marks, dtype=np.int64)
+        if wanted.size and (wanted[0] < begin or wanted[-1] > end or (np.diff(wanted) <= 0).any()):
+            raise InputError(
+                f"marks must increase from {begin} to {end} at most, got {short(list(marks))}; "
+                "pass sorted(set(marks)) within the span"
+            )
         found: list[tuple[FloatArray, ...]] = []
         for first, last in itertools.pairwise([begin, *self._pauses(begin, end), end]):
             stop_if_asked()
@@ -132,7 +139,7 @@ class Block:
             chosen = wanted[(wanted > after) & (wanted <= last)]
             found.append(self._train(lanes, (first, last), every, chosen))
         epochs, measured, kept = (_of_runs(parts, len(self.seeds)) for parts in zip(*found, strict=True))
-        measured = self._known(measured)
+        measured = self._means(measured)
         return Progress(
             epochs[..., 0],
             epochs[..., 1],
@@ -170,24 +177,25 @@ class Block:
         return found
 
     def measure(
-        self, weights: FloatArray, sequences: NDArray[Any], shares: FloatArray
-    ) -> tuple[FloatArray, ...]:
-        """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on sequences common to all runs.
+        self, weights: FloatArray, sequences: NDArray[Any], counts: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Sums (n, sets) of loss and of right answers of each run's weights (n, n_weights) on sequences.
 
-        ``shares`` (sets, sequences) say how much each counts; those of each run, (n, sets, sequences).
+        ``counts`` (sets, sequences) say how often each sequence counts; those of each run, (n, sets,
+        sequences).
         """
-        each = [self._places(sequences, lane) for lane in range(LANES)]
-        labels = np.repeat(self.task.labels(sequences)[:, None], LANES, axis=1)
-        of_runs = np.broadcast_to(shares, (len(weights), *np.shape(shares)[-2:]))
-        batch = _batch(np.stack(each, axis=-1), labels, _in_lanes(of_runs))
-        sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), batch)
-        found = np.moveaxis(sums, -1, 0)[: len(weights)]
-        return found[..., 0], found[..., 1]
+        tokens = check_sequences(self.task, sequences)
+        each = [self._places(tokens, lane) for lane in range(LANES)]
+        labels = np.repeat(self.task.labels(tokens)[:, None], LANES, axis=1)
+        of_runs = np.broadcast_to(counts, (len(weights), *np.shape(counts)[-2:]))
+        batch = _batch(np.stack(each, axis=-1), labels, _in_lanes(np.asarray(of_runs, dtype=np.float64)))
+        sums = np.moveaxis(kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), batch), -1, 0)
+        return sums[: len(weights), :, 0], sums[: len(weights), :, 1]
 
     def measure_sets(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Loss and accuracy (n, sets) of each run's weights (n, n_weights) on its `Block.sets`."""
         sums = kernels.evaluate(self.sizes, self.norms, _in_lanes(weights), self._measured)
-        found = self._known(np.moveaxis(sums, -1, 0)[: len(weights)])
+        found = self._means(np.moveaxis(sums, -1, 0)[: len(weights)])
         return found[..., 0], found[..., 1]
 
     @functools.cached_property
@@ -217,27 +225,23 @@ class Block:
 
     @functools.cached_property
     def _measured(self) -> Batch:
-        """Sequences that are measured, with shares by set: the whole population, or what is drawn."""
+        """Sequences that are measured, with counts by set: the whole population, or what is drawn."""
         task, whole = self.task, len(self.sets) == len(SETS)
-        places, labels, shares = [], [], []
+        places, labels, counts = [], [], []
         for lane, data in enumerate(self._data):
-            if whole:
-                sequences = task.population()
-                shares.append(np.stack(population_shares(task, data)))
-            else:
-                sequences = np.concatenate(data)
-                halves = np.repeat(np.eye(2), [task.n_train, task.n_test], axis=1)
-                shares.append(halves / halves.sum(axis=1, keepdims=True))
+            sequences = task.population() if whole else np.concatenate(data)
+            halves = np.repeat(np.eye(2), [task.n_train, task.n_test], axis=1)
+            counts.append(population_counts(task, data) if whole else halves)
             places.append(self._places(sequences, lane))
             labels.append(task.labels(sequences))
-        return _batch(np.stack(places, axis=-1), np.stack(labels, axis=-1), np.stack(shares, axis=-1))
+        return _batch(np.stack(places, axis=-1), np.stack(labels, axis=-1), np.stack(counts, axis=-1))
 
-    def _known(self, measures: FloatArray) -> FloatArray:
-        """Measures (n, ..., sets, 2) with NaN in the place of those of a set that is empty."""
-        factors = self._measured.factors.reshape(len(self.sets), -1, LANES)
-        is_empty = np.asarray(np.isnan(factors).any(axis=1)).T[: len(measures)]
-        shape = (len(measures), *[1] * (measures.ndim - 3), len(self.sets), 1)
-        return np.where(is_empty.reshape(shape), np.nan, measures)
+    def _means(self, sums: FloatArray) -> FloatArray:
+        """Means of sums (n, ..., sets, 2) over the sequences of each set; NaN of a set that is empty."""
+        totals = self._measured.factors.reshape(len(self.sets), -1, LANES).sum(axis=1).T[: len(sums)]
+        shape = (len(sums), *[1] * (sums.ndim - 3), len(self.sets), 1)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(sums / totals.reshape(shape))
 
     def _places(self, sequences: NDArray[Any], lane: int) -> NDArray[np.int32]:
         """Where sequences (n, L) find their groups in the tables of a lane: (n, groups)."""
@@ -254,13 +258,51 @@ class Block:
         return items + [items[-1]] * (LANES - len(items))
 
 
-def population_shares(task: Task, data: Any) -> tuple[FloatArray, ...]:
-    """How much each sequence of the population counts in each of `SETS`; none is unseen: NaN."""
+def states_at(
+    block: Block,
+    steps: IntArray,
+    states: FloatArray,
+    wanted: Sequence[int] | IntArray,
+    *,
+    last: int = MAX_COUNT,
+) -> FloatArray:
+    """States (n, 3, n_weights) of a run after any steps, trained on from the snapshots before them.
+
+    They are those of the run itself, to the bit on a machine of the same kind.
+
+    Parameters
+    ----------
+    block
+        Of the run alone.
+    steps, states
+        Its snapshots: steps done, (snapshots,), and states, (snapshots, 3, n_weights).
+    wanted
+        Steps, increasing, from the first snapshot on.
+    last
+        Largest that is accepted.
+
+    Raises
+    ------
+    InputError
+        If they are out of range.
+    """
+    first = int(steps[0])
+    found = np.array([count("a step", step, minimum=first, maximum=last) for step in wanted], dtype=np.int64)
+    if (np.diff(found) <= 0).any():
+        raise InputError(f"steps must be increasing, got {short(found.tolist())}; pass sorted(set(steps))")
+    out, before = np.empty((found.size, *states.shape[1:])), steps.searchsorted(found, "right") - 1
+    for i in np.unique(before):
+        chosen = found[before == i]
+        span = int(steps[i]), int(chosen[-1])
+        out[before == i] = block.advance(states[i][None], span, every=0, marks=chosen.tolist()).kept[0]
+    return out
+
+
+def population_counts(task: Task, data: Data) -> FloatArray:
+    """How often each sequence of the population counts in each of `SETS`: (sets, p^L)."""
     n = task.n_sequences
-    counts = [np.bincount(task.number(sequences), minlength=n) for sequences in data]
-    unseen = (counts[0] == 0).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        return (*(c / c.sum() for c in counts), np.full(n, 1 / n), unseen / unseen.sum())
+    train, test = (np.bincount(task.number(sequences), minlength=n) for sequences in data)
+    return np.array([train, test, np.ones(n), train == 0], dtype=np.float64)
 
 
 def _in_lanes(arrays: FloatArray) -> FloatArray:

@@ -97,7 +97,8 @@ def _fate(
     """Circuit, stages and spikes of one run, whose accuracy on the population at the end is known."""
     task, model = block.task, block.model
     found = circuit(task, model, unflatten(task, model, progress.state[i, 0]), accuracy=accuracy)
-    by_epoch = progress.accuracy[i, :, -2 if len(block.sets) == len(SETS) else -1]
+    measured = "population" if "population" in block.sets else "test"
+    by_epoch = progress.accuracy[i, :, block.sets.index(measured)]
     epochs = steps // block.training.per_epoch(task)
     stages = find_stages(task, model, found, epochs, progress.kept[i, :, 0], by_epoch)
     return {
@@ -125,15 +126,14 @@ def whole_population(block: Block, weights: FloatArray) -> tuple[FloatArray, Flo
     population = block.task.population()
     rows = _as_words(population)
     unseen = [~np.isin(rows, _as_words(block.task.data(seed).train)) for seed in block.seeds]
-    counted = np.stack([np.ones((len(unseen), len(rows))), np.array(unseen, dtype=np.float64)], axis=1)
-    with np.errstate(invalid="ignore"):
-        shares = counted / counted.sum(axis=2, keepdims=True)
+    counts = np.stack([np.ones((len(unseen), len(rows))), np.array(unseen, dtype=np.float64)], axis=1)
     sums = np.zeros((2, len(unseen), 2))
     for i in range(0, len(rows), CHUNK):
         part = slice(i, i + CHUNK)
-        sums += block.measure(weights, population[part], shares[:, :, part])
-    sums[:, np.isnan(shares[:, :, 0])] = np.nan
-    return sums[0], sums[1]
+        sums += block.measure(weights, population[part], counts[:, :, part])
+    with np.errstate(invalid="ignore"):
+        loss, accuracy = sums / counts.sum(axis=2)
+    return loss, accuracy
 
 
 def _as_words(sequences: NDArray[np.int8]) -> NDArray[Any]:

@@ -17,7 +17,8 @@ from lintrans.sandbox.model import unflatten
 from lintrans.sandbox.network import layers
 from lintrans.sandbox.runs import Runs
 from lintrans.sandbox.studies import Study
-from lintrans.sandbox.xi import sequence_grid, xi_and_mass
+from lintrans.sandbox.task import shown_sequences
+from lintrans.sandbox.xi import xi_and_mass
 
 # Colours of Okabe and Ito, from dark to light so that labels differ in grey too, and dashes of lines.
 LOOKS: dict[str, tuple[str, Any]] = {
@@ -28,7 +29,6 @@ LOOKS: dict[str, tuple[str, Any]] = {
     "none": ("#bbbbbb", "-"),
 }
 MARKS = "os^vD*PXph"  # of count classes, so that neighbours differ in grey
-MAX_POINTS = 4096
 DASHES = ("-", "--", ":", "-.", "-", "--", ":", "-.")  # of the parts of the weights
 SHADES = ("#0b3c5d", "#0b3c5d", "#d55e00", "#d55e00", "#009e73", "#009e73", "#cc79a7", "#cc79a7")
 FLOOR = 1e-12  # of a loss that is shown
@@ -79,7 +79,7 @@ def draw_shares(axes: Axes, found: Fates) -> None:
 def _plane(axes: Axes, result: Runs, seed: int, flat: NDArray[np.float64]) -> None:
     """Draw xi of the population, by the number of tokens that are summed to it."""
     task, model = result.task, result.model
-    sequences = sequence_grid(task).sequences[:MAX_POINTS]
+    sequences = shown_sequences(task)
     xi = xi_and_mass(task, model, unflatten(task, model, flat), sequences)[0]
     xi = xi if model.d > 1 else np.column_stack([xi, np.zeros(len(xi))])
     sums = sequences[:, list(task.summed)].sum(axis=1)
@@ -187,7 +187,7 @@ def draw_history(result: History) -> Figure:
     if result.preconditioned is not None:
         curved.plot(step, result.preconditioned, color="k", label="preconditioned by Adam")
     curved.plot(step, result.least_xi, color=LOOKS["signed head"][0], ls="--", label=r"least $|\xi|$")
-    curved.axhline(result.edge, color="k", ls=":", lw=0.8, label="edge of stability")
+    curved.plot(step, result.edge, color="k", ls=":", lw=0.8, label="edge of stability")
     curved.set(yscale="log", ylabel=r"curvature, and least $|\xi|$", xlabel="step")
     curved.legend(fontsize=6)
     return figure
@@ -206,7 +206,7 @@ class Frames:
 
     def __init__(self, runs: Runs, seed: int, flat: NDArray[np.float64]) -> None:
         self.task, self.model, self.flat = runs.task, runs.model, flat
-        self.sequences = sequence_grid(self.task).sequences[:MAX_POINTS]
+        self.sequences = shown_sequences(self.task)
         self.sums = self.sequences[:, list(self.task.summed)].sum(axis=1)
         self.figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         (self.sum_axes, self.normed_axes, self.attention), (self.plane, self.out, self.curves) = (

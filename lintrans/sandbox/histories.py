@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,8 +36,10 @@ HEAD = (
 class History(Result):
     """Measures of one run over its training.
 
-    Sharpness is the largest eigenvalue of the Hessian of the training loss, over all weights. With Adam it is
-    the preconditioned one that is held against the edge of stability; NaN before the first step.
+    Sharpness is the largest eigenvalue of the Hessian of the training loss over the weights that are trained,
+    in units of the learning rate of each; with Adam the preconditioned one is held against the edge of
+    stability, and is NaN before the first step. The edge is that of full-batch training with moments that
+    stand still: batches can be unstable below it.
     """
 
     kind: ClassVar[str] = "sandbox_measures"
@@ -44,7 +47,7 @@ class History(Result):
     step: NDArray[np.int64] = axis("steps done")
     weights: NDArray[np.str_] = axis("part of the weights")
     loss: FloatArray = on("step", text="cross entropy of the training set, in nats")
-    accuracy: FloatArray = on("step", text="share of right answers on the population")
+    accuracy: FloatArray = on("step", text="share of right answers on the population, or a sample of it")
     between_counts: FloatArray = on(
         "step", text="share of the variance of xi between counts of summed tokens"
     )
@@ -56,15 +59,11 @@ class History(Result):
     mean_xi: FloatArray = on("step", text="mean length of xi over the population")
     label: NDArray[np.int8] = categories("step", name="circuit label", labels=LABELS)
     gradient: FloatArray = on("step", "weights", text="norm of the gradient of the training loss")
+    edge: FloatArray = on("step", text="curvature above which the optimiser is unstable; inf at rate 0")
     sharpness: FloatArray | None = on("step", text="largest eigenvalue of the Hessian", optional=True)
     preconditioned: FloatArray | None = on(
         "step", text="largest eigenvalue of the Hessian over Adam's root of the second moment", optional=True
     )
-
-    @property
-    def edge(self) -> float:
-        """Sharpness above which the optimiser is unstable: of the preconditioned one for Adam."""
-        return float(self.settings["edge"])
 
     def summary(self) -> dict[str, Any]:
         """Measures at the end."""
@@ -76,7 +75,7 @@ class History(Result):
     def answer(self) -> dict[str, Any]:
         """All arrays by name; labels as words."""
         arrays = {v.name: v.values for v in self.variables()}
-        return {"seed": self.settings["seed"], "edge": self.edge} | arrays | {"label": self.labels}
+        return {"seed": self.settings["seed"]} | arrays | {"label": self.labels}
 
     @property
     def labels(self) -> list[str]:
@@ -155,14 +154,18 @@ def measure_run(
             progress(i + 1, len(points), {})
     whole = measure_circuit(task, model, states[:, 0])
     columns: dict[str, Any] = {name: np.array([one[name] for one in measured]) for name in measured[0]}
-    settings = {**runs.settings, "seed": int(seed), "edge": edge(training), "curvature": curvature}
+    columns["edge"] = np.array([_edge(task, training, step) for step in chosen.tolist()])
+    settings = {**runs.settings, "seed": int(seed), "curvature": curvature}
     return History(step=chosen, weights=np.array(PARTS), **vars(whole), **columns, settings=settings)
 
 
 def spikes_of_run(
     runs: Runs, seed: int, *, n_threads: int | None = None, progress: Progress | None = None
 ) -> list[Spike]:
-    """Explain every spike of a run, from its second epoch on; each takes a second or two.
+    """Explain every spike of a run; each takes a second or two.
+
+    One whose loss is above that of neither epoch before it, when these are run again step by step, is left
+    out.
 
     Parameters
     ----------
@@ -179,15 +182,17 @@ def spikes_of_run(
     states, epochs = runs.state[runs.row(seed)], runs.spikes(seed)
     setting = runs.task, runs.model, runs.training, int(seed), runs.step, states
 
-    def explain(epoch: int) -> Spike:
-        return explain_spike(*setting, epoch)
+    def explain(epoch: int) -> Spike | None:
+        with contextlib.suppress(InputError):
+            return explain_spike(*setting, epoch)
+        return None
 
-    found = {}
+    found: dict[int, Spike | None] = {}
     for i, (epoch, spike) in enumerate(Threads(n_threads).map(explain, epochs)):
         found[epoch] = spike
         if progress:
             progress(i + 1, len(epochs), {})
-    return [found[epoch] for epoch in epochs]
+    return [spike for spike in (found[epoch] for epoch in epochs) if spike is not None]
 
 
 def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
@@ -206,6 +211,13 @@ def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
         }
         for one in spikes
     ]
+
+
+def _edge(task: Task, training: Training, step: int) -> float:
+    """Edge of stability at a step of the schedule."""
+    factors = training.factors(task)
+    relative = float(factors[min(step, factors.size - 1)])
+    return edge(training, relative=relative) if relative > 0 else np.inf
 
 
 @dataclass(frozen=True)

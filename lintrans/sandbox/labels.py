@@ -19,8 +19,8 @@ accuracy of at least 1/p + 0.1 (1 - 1/p) on the population (0.55 for p = 2), and
 diverged. Numbers that fit and do not tell the label, as those of a position too many, are no circuit
 either.
 
-The unit is the smallest effect at a summed position, up to least squares, which settles whether all effects
-are one or three units. Labels do not change if the value matrix is scaled, turned or mirrored.
+The smallest effect at a summed position is 1 unit, or 3 or 5 if only these make a circuit; the unit is then
+fitted by least squares. Labels do not change if the value matrix is scaled, turned or mirrored.
 
 With p > 2 only the clustering head has a pattern here: each token has the same effect at every summed
 position, and none elsewhere. There is no signed head, as -1 is not 1 modulo p. A line of effects n_t x_t
@@ -64,6 +64,7 @@ MIN_SHARE = 0.85  # of the variance of xi, between classes
 MIN_NEAREST = 0.9  # share of sequences nearest to a class with their label
 MIN_SKILL = 0.1  # (accuracy - chance) / (1 - chance) of what is better than chance
 MIN_SPREAD = 1e-9  # of xi, over its largest entry
+LEAST_NUMBERS = (1, 3, 5)  # that the smallest effect at a summed position may be
 REFITS = 10  # least squares and rounding in turn; two are enough as a rule
 
 
@@ -285,32 +286,41 @@ def _decide(task: Task, found: FloatArray, xi: FloatArray, accuracy: float) -> C
 def fit_pattern(task: Task, found: FloatArray) -> IntArray:
     """Whole numbers (L,) that effects are nearest to; for p > 2 those of the clustering head.
 
-    With p = 2 the smallest effect at a summed position, along the axis of largest effects, is the first
-    unit. It is then fitted by least squares, and the numbers rounded again, until they stay.
+    With p = 2 the smallest effect at a summed position, along the axis of largest effects, is taken as 1
+    unit, or as 3 or 5 of them: the first of these that makes a circuit, else 1.
     """
-    summed = list(task.summed)
     head = np.zeros(task.length, dtype=np.int64)
-    head[summed] = 1
+    head[list(task.summed)] = 1
     if task.p > 2:
         return head
     along = found[:, 0] @ np.linalg.svd(found[:, 0])[2][0]
-    unit = abs(along[summed]).min()
-    if unit <= MIN_SPREAD * abs(along).max():
+    least = abs(along[list(task.summed)]).min()
+    if least <= MIN_SPREAD * abs(along).max():
         return head
+    patterns = [_nearest_numbers(task, along, least / number) for number in LEAST_NUMBERS]
+    limits = (MAX_DEVIATION, MAX_DEVIATION / 2, MAX_DEVIATION / 2)  # smaller units fit more effects by chance
+    for pattern, limit in zip(patterns, limits, strict=True):
+        if kind(task, pattern) is not None and deviations(task, found, pattern) <= limit:
+            return pattern
+    return patterns[0]
+
+
+def _nearest_numbers(task: Task, along: FloatArray, unit: float) -> IntArray:
+    """Whole numbers of a unit, which is then fitted by least squares, and they again, until they stay."""
     numbers = np.rint(along / unit)
     for _ in range(REFITS):
         fitted = np.rint(along / (numbers @ along / (numbers @ numbers)))
         if not fitted.any() or (fitted == numbers).all():
             break
         numbers = fitted
-    sign = 1 if numbers[summed].sum() >= 0 else -1
+    sign = 1 if numbers[list(task.summed)].sum() >= 0 else -1
     return np.asarray((sign * numbers).astype(np.int64))
 
 
 def _reason(task: Task, label: str | None, deviation: float, share: float, nearest: float) -> str:
     goal = "whole numbers" if task.p == 2 else f"those of a {CLUSTERING}"
     if not deviation <= MAX_DEVIATION:
-        return f"effects are up to {deviation:.2f} units from {goal}, above {MAX_DEVIATION:.2f}"
+        return f"effects are up to {deviation:.3g} units from {goal}, above {MAX_DEVIATION:.2f}"
     if label is None:
         return f"effects are within {deviation:.2f} units of {goal}, but their sum does not tell the label"
     fits = f"effects are within {deviation:.2f} units of {goal}"

@@ -41,7 +41,7 @@ def save_movie(
     path
         Ends in .gif or .mp4; the second needs the extra ``movie``.
     n_frames
-        Evenly spaced over the epochs, first and last among them; no more than there are epochs.
+        Evenly spaced over the epochs, first and last among them; at most one an epoch, and the start.
     fps
         Frames a second.
     force
@@ -57,6 +57,7 @@ def save_movie(
         If the name ends in .mp4 and imageio-ffmpeg is not installed.
     """
     check_movie_path(path, force=force)
+    speed = count("fps", fps, maximum=120)
     if runs.model.d != 2:
         raise InputError(f"d must be 2 for a movie, which draws planes, got {runs.model.d}; train with d = 2")
     n = min(count("n_frames", n_frames, minimum=2, maximum=MAX_FRAMES), runs.epoch.size)
@@ -64,7 +65,7 @@ def save_movie(
     states = runs.replay(seed, epochs * runs.training.per_epoch(runs.task))
     with rc_context(STYLE), replacing(path, force=force) as part:
         frames = Frames(runs, seed, states[:, 0])
-        writer = _writer(Path(path), count("fps", fps, maximum=120))
+        writer = _writer(Path(path), speed)
         with writer.saving(frames.figure, str(part), DPI):
             for i, epoch in enumerate(epochs.tolist()):
                 frames.show(i, epoch)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
 from lintrans.sandbox.model import Model, Weights
-from lintrans.sandbox.task import Task
+from lintrans.sandbox.task import Task, check_sequences
 
 Array = NDArray[Any]
 
@@ -76,7 +76,7 @@ def layers(task: Task, model: Model, weights: Weights, sequences: ArrayLike) -> 
     >>> layers(task, model, weights, task.population()[:1]).attention.round(3).tolist()[0][:3]
     [0.083, 0.083, 0.083]
     """
-    tokens = np.asarray(sequences, dtype=np.intp)
+    tokens = check_sequences(task, sequences)
     sums = weights.positions[:, None, :] + weights.tokens[None, : task.p, :]
     normed = normalize(model, model.attention_norm, sums)
     scores = normed @ weights.query / math.sqrt(model.d)
@@ -104,9 +104,11 @@ def losses(found: Layers, labels: ArrayLike) -> Array:
 
 
 def is_right(found: Layers, labels: ArrayLike) -> NDArray[np.bool_]:
-    """Whether the label of each sequence has the largest logit, of all tokens."""
-    own = np.take_along_axis(found.logits, np.asarray(labels)[:, None], axis=1)[:, 0]
-    return np.asarray(own >= found.logits.max(axis=1))
+    """Whether the label of each sequence has a larger logit than every other token: a tie is no answer."""
+    rows, places = np.arange(len(found.logits)), np.asarray(labels)
+    others = found.logits.real.copy()
+    others[rows, places] = -np.inf
+    return np.asarray(found.logits.real[rows, places] > others.max(axis=1))
 
 
 def loss(
@@ -134,7 +136,7 @@ def gradient(
     >>> bool(abs(gradient(task, model, weights, data).query[0] - step) < 1e-13)
     True
     """
-    tokens, labels = np.asarray(sequences, dtype=np.intp), task.labels(sequences)
+    tokens, labels = check_sequences(task, sequences), task.labels(sequences)
     n, p, length = len(tokens), task.p, task.length
     found = layers(task, model, weights, tokens)
     share = np.full(n, 1 / n) if shares is None else np.asarray(shares, dtype=np.float64)

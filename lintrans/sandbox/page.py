@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lintrans.errors import InputError, short
 from lintrans.pages import Page
+from lintrans.sandbox.blocks import SETS
 from lintrans.sandbox.model import Model
-from lintrans.sandbox.task import Task
+from lintrans.sandbox.task import MAX_SHOWN, Task, shown_sequences
 from lintrans.sandbox.training import Training
 from lintrans.sweeps.results import versions
 
@@ -26,8 +27,6 @@ MAX_RUNS = 6
 MAX_BYTES = 6_000_000  # of the HTML file
 SHELL = 450_000  # bytes kept free for scripts, styles and small numbers
 MAX_STRIDE = 256
-MAX_WHOLE, SAMPLE = 10_000, 4096  # sequences that the page shows: all of them, or a sample
-SETS = ("train", "test", "population", "unseen")
 TEXT_OF_BYTES = 4 / 3  # base64
 
 
@@ -225,11 +224,8 @@ def _training(task: Task, training: Training, model: Model) -> dict[str, Any]:
 
 def _sequences(task: Task) -> NDArray[np.uint8] | None:
     """Sequences that the page shows; None for the whole population, which it counts up itself."""
-    if task.n_sequences <= MAX_WHOLE:
-        return None
-    population = task.population()
-    chosen = np.linspace(0, len(population) - 1, SAMPLE).round().astype(np.int64)
-    return population[chosen].astype(np.uint8)
+    whole = task.n_sequences <= MAX_SHOWN
+    return None if whole else shown_sequences(task).astype(np.uint8)
 
 
 def _fitting(runs: Sequence[PageRun], task: Task, used: int) -> list[dict[str, Any]]:

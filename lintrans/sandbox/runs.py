@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, count, settle
-from lintrans.sandbox.blocks import STATE, Block
+from lintrans.errors import InputError, check_seed, count, settle
+from lintrans.sandbox.blocks import STATE, Block, states_at
 from lintrans.sandbox.fates import Fates, fates
 from lintrans.sandbox.kernels import LANES
 from lintrans.sandbox.labels import LABELS
@@ -84,7 +84,7 @@ class Runs(Result):
         return int(found[0])
 
     def replay(self, seed: int, steps: Sequence[int] | IntArray) -> FloatArray:
-        """States (steps, 3, n_weights) of a run after any steps, from the snapshots before them.
+        """States (steps, 3, n_weights) of a run after any steps, trained on from the snapshots before them.
 
         They are those of the run itself, to the bit on a machine of the same kind.
 
@@ -95,22 +95,8 @@ class Runs(Result):
         steps
             Increasing, from 0 to the last snapshot.
         """
-        row, wanted = self.row(seed), np.asarray(steps, dtype=np.int64)
-        if wanted.size and (wanted[0] < 0 or wanted[-1] > self.step[-1]):
-            raise InputError(
-                f"steps must lie between 0 and {self.step[-1]}, got {wanted[0]} to {wanted[-1]}; "
-                "choose others"
-            )
-        block = Block(self.task, self.model, self.training, (int(seed),))
-        found, before = (
-            np.empty((wanted.size, *self.state.shape[2:])),
-            self.step.searchsorted(wanted, "right") - 1,
-        )
-        for i in np.unique(before):
-            chosen = wanted[before == i]
-            span = int(self.step[i]), int(chosen[-1])
-            found[before == i] = block.advance(self.state[row, i][None], span, every=0, marks=chosen).kept[0]
-        return found
+        row, block = self.row(seed), Block(self.task, self.model, self.training, (int(seed),))
+        return states_at(block, self.step, self.state[row], steps, last=int(self.step[-1]))
 
     def label(self, seed: int) -> str:
         """Circuit of a run at its end."""
@@ -121,7 +107,9 @@ class Runs(Result):
         return find_spikes(self.loss[self.row(seed), 1:, 0])
 
     def best(self, label: str = "") -> int:
-        """Seed of the run to be shown: by label, in the order of `LABELS`, then by the time to solve.
+        """Seed of the run to be shown: those that solve the task first, then by label, then by time to read.
+
+        The order of labels is that of `LABELS`; the time to read is the epoch at which accuracy reached 99 %.
 
         Parameters
         ----------
@@ -183,7 +171,7 @@ def table_lines(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
         *(
             (
                 str(row["seed"]),
-                *(f"{row[name]:.1%}" for name in names),
+                *(_share(row[name]) for name in names),
                 row["label"],
                 *(_epoch(row[name]) for name in ("formed_epoch", "read_epoch")),
                 str(row["spikes"]),
@@ -200,6 +188,10 @@ def share_lines(found: Fates) -> list[tuple[str, ...]]:
         (name, f"{round(share.value * n)} of {n}", f"{share.low:.0%} to {share.high:.0%}")
         for name, share in shares.items()
     ]
+
+
+def _share(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1%}"
 
 
 def _epoch(value: float) -> str:
@@ -310,7 +302,7 @@ def snapshot_steps(task: Task, training: Training, n_snapshots: int) -> IntArray
 
 def check_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     """Seeds as increasing whole numbers, at least one."""
-    found = tuple(count("a seed", seed, minimum=0, maximum=2**63 - 1) for seed in list(seeds))
+    found = tuple(check_seed(seed) for seed in seeds)
     if not found or any(b <= a for a, b in pairwise(found)):
         raise InputError(
             f"seeds must be increasing and at least one, got {len(found)}; pass sorted(set(seeds))"

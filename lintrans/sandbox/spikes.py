@@ -32,7 +32,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lintrans.errors import InputError, check_seed, count
-from lintrans.sandbox.blocks import Block
+from lintrans.sandbox.blocks import Block, states_at
+from lintrans.sandbox.hessian_products import products
 from lintrans.sandbox.model import GROUPS, Model, Weights, unflatten
 from lintrans.sandbox.network import gradient, is_right, layers, loss
 from lintrans.sandbox.task import Task, distinct
@@ -41,9 +42,9 @@ from lintrans.sandbox.xi import FloatArray, sequence_grid
 
 WINDOW = 20  # epochs whose median is the usual loss
 FACTOR = 2.0  # above it
+FLOOR = 1e-12  # nats; a loss is a difference of numbers near 1, and rounded to about 1e-16
 STRIDE = 4  # steps between curvatures in the first epoch
 CLOSE = 16  # steps before the onset from which curvatures are looked at in every step
-STEP = 1e-5  # of weights, for differences of the gradient
 
 Curvature = Callable[[Task, Model, Weights, NDArray[Any], FloatArray], Mapping[str, float]]
 
@@ -94,7 +95,8 @@ def find_spikes(losses: ArrayLike) -> list[int]:
     """Epochs, counted from 1, at which a spike of the losses (n_epochs,) begins.
 
     There is no spike within the first 20 epochs, and none at a loss that is not finite, nor within 20
-    epochs after it. Losses near the smallest numbers of a solved run also count.
+    epochs after it, nor at one below 1e-12 nats, where losses are rounded. Only ends of epochs are looked
+    at: what rises and falls within one is not counted.
 
     Examples
     --------
@@ -117,7 +119,8 @@ def rising_edges(losses: ArrayLike) -> NDArray[np.bool_]:
     if series.shape[-1] > WINDOW:
         before = np.lib.stride_tricks.sliding_window_view(series[..., :-1], WINDOW, axis=-1)
         usual = np.median(np.where(np.isfinite(before).all(axis=-1, keepdims=True), before, np.inf), axis=-1)
-        high[..., WINDOW:] = np.isfinite(series[..., WINDOW:]) & (series[..., WINDOW:] > FACTOR * usual)
+        limit = np.maximum(FACTOR * usual, FLOOR)
+        high[..., WINDOW:] = np.isfinite(series[..., WINDOW:]) & (series[..., WINDOW:] > limit)
     edges = high.copy()
     edges[..., 1:] &= ~high[..., :-1]
     return edges
@@ -157,7 +160,8 @@ def explain_spike(
     """
     per_epoch = training.per_epoch(task)
     start = per_epoch * (count("epoch", epoch, minimum=3) - 3)
-    path = replay(task, model, training, seed, steps, states, (start, start + 3 * per_epoch))
+    block, span = Block(task, model, training, (seed,)), np.arange(start, start + 3 * per_epoch + 1)
+    path = states_at(block, np.asarray(steps), np.asarray(states, dtype=np.float64), span)[:, 0]
     sequences, shares = distinct(task.data(check_seed(seed)).train)
     each = [unflatten(task, model, flat) for flat in path]
     losses = np.array([loss(task, model, one, sequences, shares) for one in each])
@@ -173,77 +177,37 @@ def explain_spike(
     return Spike(epoch, *when, *crossed, start + looked, curvatures, risen, leader)
 
 
-def replay(
-    task: Task,
-    model: Model,
-    training: Training,
-    seed: int,
-    steps: ArrayLike,
-    states: ArrayLike,
-    span: tuple[int, int],
-) -> FloatArray:
-    """Weights (steps, n_weights) after span[0], ..., span[1] steps, from the last snapshot before them."""
-    at, kept = np.asarray(steps), np.asarray(states, dtype=np.float64)
-    early = np.flatnonzero(at <= span[0])
-    if not len(early):
-        raise InputError(
-            f"steps must reach back to {span[0]}, got none at or before it; keep an earlier snapshot"
-        )
-    block = Block(task, model, training, (seed,))
-    begin = (int(at[early[-1]]), span[1])
-    marks = range(span[0], span[1] + 1)
-    done: FloatArray = block.advance(kept[early[-1]][None], begin, every=0, marks=marks).kept[0, :, 0]
-    return done
-
-
 def curvature_along_gradient(
     task: Task, model: Model, weights: Weights, sequences: NDArray[Any], shares: FloatArray
 ) -> dict[str, float]:
     """Curvature g' H g / g' g of the loss along the gradient of each group of weights; 0 where that is 0.
 
-    H g is a central difference of the gradient, 1e-5 to both sides.
-
     Examples
     --------
+    Weights that are not used have no gradient, and no curvature along it:
+
     >>> from lintrans.sandbox.model import initial_weights
     >>> task, model = Task(), Model()
-    >>> sequences, shares = distinct(task.data(0).train)
-    >>> found = curvature_along_gradient(task, model, initial_weights(task, model), sequences, shares)
-    >>> sorted(found)
-    ['attention', 'embeddings', 'feed_forward']
+    >>> weights = initial_weights(task, model, scales={"value": 0.0, "embeddings": 0.0})
+    >>> sequences, shares = task.population()[:1], np.ones(1)
+    >>> curvature_along_gradient(task, model, weights, sequences, shares)["attention"]
+    0.0
     """
     slope = gradient(task, model, weights, sequences, shares)
-    found = {}
-    for group, parts in GROUPS.items():
-        length = np.sqrt(sum(float((getattr(slope, part) ** 2).sum()) for part in parts))
-        found[group] = (
-            0.0 if length == 0 else _along(task, model, weights, slope, parts, length, sequences, shares)
-        )
-    return found
-
-
-def _along(
-    task: Task,
-    model: Model,
-    weights: Weights,
-    slope: Weights,
-    parts: tuple[str, ...],
-    length: float,
-    sequences: NDArray[Any],
-    shares: FloatArray,
-) -> float:
-    unit = {part: getattr(slope, part) / length for part in parts}
-    ends = []
-    for step in (-STEP, STEP):
-        moved = weights._replace(**{part: getattr(weights, part) + step * unit[part] for part in parts})
-        at = gradient(task, model, moved, sequences, shares)
-        ends.append(sum(float((getattr(at, part) * unit[part]).sum()) for part in parts))
-    return (ends[1] - ends[0]) / (2 * STEP)
+    of_group = [
+        Weights(*(part if name in parts else 0 * part for name, part in slope._asdict().items())).flat
+        for parts in GROUPS.values()
+    ]
+    lengths = np.linalg.norm(of_group, axis=1, keepdims=True)
+    units = np.divide(of_group, lengths, out=np.zeros_like(np.array(of_group)), where=lengths > 0)
+    along = (units * products(task, model, weights, units, sequences, shares)).sum(axis=1)
+    return dict(zip(GROUPS, along.tolist(), strict=True))
 
 
 def _when(losses: FloatArray, per_epoch: int) -> tuple[int, int, float]:
     """Onset, peak and usual loss of losses after 0, ..., 3 per_epoch steps."""
-    usual = float(np.median(losses[: per_epoch + 1]))
+    first, second = losses[: per_epoch + 1], losses[per_epoch : 2 * per_epoch + 1]
+    usual = float(min(np.median(first), np.median(second)))  # one of them may hold another spike
     peak = per_epoch + 1 + int(np.argmax(losses[per_epoch + 1 :]))
     if not losses[peak] > usual:
         raise InputError(

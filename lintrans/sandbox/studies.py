@@ -63,10 +63,11 @@ def cases(
     ['rate 0.001, width 8', 'rate 0.003, width 8']
     """
     model, training = model or Model(), training or Training()
+    rates, widths, batch_sizes = tuple(rates), tuple(widths), tuple(batch_sizes)
     axes: dict[str, tuple[Any, ...]] = {
-        "rate": tuple(rates) or (training.rate,),
-        "width": tuple(widths) or (model.width,),
-        "batch size": tuple(batch_sizes) or (training.batch_size,),
+        "rate": rates or (training.rate,),
+        "width": widths or (model.width,),
+        "batch size": batch_sizes or (training.batch_size,),
     }
     given = [name for name, values in zip(axes, (rates, widths, batch_sizes), strict=True) if values]
     made = []

@@ -20,8 +20,9 @@ IntArray = NDArray[np.int64]
 
 MAX_POPULATION = 10**6  # sequences that are looked at one by one; beyond it, a sample
 MAX_LENGTH, MAX_P = 64, 64
-MAX_SEQUENCES = 2**63
+MAX_SHOWN, N_SHOWN = 10_000, 4096  # sequences in a picture: all of them, or a sample
 TRAINING, TEST, POPULATION = 0, 1, 2  # streams of random numbers of a seed
+SHOWN = 4  # another; 3 is that of initial weights
 N_SEQUENCES = 2048  # of each of the two sets, by default
 
 
@@ -78,10 +79,6 @@ class Task:
             n_test=count("n_test", self.n_test, maximum=MAX_POPULATION),
         )
         settle(self, positions=_positions(self.positions, self.length))
-        if self.n_sequences > MAX_SEQUENCES:
-            raise InputError(
-                f"p^length must be at most 2^63, got {self.p}^{self.length}; choose a shorter sequence"
-            )
 
     @property
     def summed(self) -> tuple[int, ...]:
@@ -116,13 +113,13 @@ class Task:
 
     def labels(self, sequences: ArrayLike) -> IntArray:
         """Labels (n,) of sequences (n, L)."""
-        tokens = np.asarray(sequences)
-        found: IntArray = tokens[:, list(self.summed)].sum(axis=1, dtype=np.int64) % self.p
+        tokens = check_sequences(self, sequences)
+        found: IntArray = tokens[:, list(self.summed)].sum(axis=1) % self.p
         return found
 
     def counts(self, sequences: ArrayLike) -> IntArray:
         """How often each token stands at the summed positions: (n, p)."""
-        tokens = np.asarray(sequences)[:, list(self.summed)]
+        tokens = check_sequences(self, sequences)[:, list(self.summed)]
         return np.stack([(tokens == x).sum(axis=1) for x in range(self.p)], axis=1)
 
     def population(self) -> NDArray[np.int8]:
@@ -142,7 +139,7 @@ class Task:
                 f"sequences must be at most {MAX_POPULATION} to have numbers, got {self.p}^{self.length}; "
                 "use a smaller task"
             )
-        numbers: IntArray = np.asarray(sequences, dtype=np.int64) @ self.p ** np.arange(self.length)
+        numbers: IntArray = check_sequences(self, sequences) @ self.p ** np.arange(self.length)
         return numbers
 
     def data(self, seed: int) -> Data:
@@ -178,6 +175,34 @@ def distinct(sequences: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """
     found, times = np.unique(np.asarray(sequences), axis=0, return_counts=True)
     return found, times / times.sum()
+
+
+def check_sequences(task: Task, sequences: ArrayLike) -> NDArray[np.int64]:
+    """Sequences (n, L) of a task, once shape and tokens are right.
+
+    Raises
+    ------
+    InputError
+        If they have another length, or a token that does not occur.
+    """
+    given: Any = np.ma.asarray(sequences)
+    if given.ndim != 2 or given.shape[1] != task.length:
+        raise InputError(
+            f"sequences must have shape (n, {task.length}), got {given.shape}; put one sequence in a row"
+        )
+    tokens = np.asarray(given.data).astype(np.int64)
+    is_bad = (tokens != given.data) | (tokens < 0) | (tokens >= task.p)
+    if np.ma.is_masked(given) or is_bad.any():
+        raise InputError(f"sequences must hold tokens from 0 to {task.p - 1}, got others; check p")
+    return tokens
+
+
+def shown_sequences(task: Task) -> NDArray[np.int8]:
+    """Sequences that a picture shows: all up to 10,000, else 4,096 that are drawn; the same in every call."""
+    if task.n_sequences <= MAX_SHOWN:
+        return task.population()
+    words = random_words(0, SHOWN, N_SHOWN * task.length) * np.uint64(task.p) >> np.uint64(32)
+    return words.astype(np.int8).reshape(N_SHOWN, task.length)
 
 
 def random_words(seed: int, stream: int, n: int) -> NDArray[np.uint64]:

@@ -63,7 +63,8 @@ def sequence_grid(task: Task) -> Grid:
     """
     rest = task.length - task.k
     is_whole = task.n_sequences <= MAX_WHOLE
-    prefixes = _words(task.p, task.k, task.n_sequences if is_whole else N_PREFIXES, 0)
+    n_prefixes = task.n_sequences if is_whole else max(N_PREFIXES, N_SAMPLE // task.p**rest)
+    prefixes = _words(task.p, task.k, n_prefixes, 0)
     n_suffixes = task.p**rest if is_whole else N_SAMPLE // len(prefixes)
     suffixes = _words(task.p, rest, n_suffixes, 1)
     sequences = np.empty((len(prefixes), len(suffixes), task.length), dtype=np.int8)

@@ -150,7 +150,7 @@ REFUSED = {
     "p": (["train", "--p", "1"], ["p must lie between 2", "1"]),
     "k": (["train", "--k", "13"], ["k must be at most the length 12", "13"]),
     "positions": (["train", "--positions", "0,x"], ["position", "x"]),
-    "population": (["train", "--p", "10", "--length", "30"], ["p^length must be at most 2^63", "10^30"]),
+    "length": (["train", "--length", "100"], ["length must lie between 1 and 64", "100"]),
     "seeds": (["train", "--seeds", "5:5"], ["--seeds", "5:5"]),
     "order": (["train", "--seeds", "3,1"], ["--seeds must be increasing", "3,1"]),
     "norm": (["train", "--norm", "layer"], ["feed_forward_norm", "layer"]),
@@ -178,11 +178,24 @@ def test_bad_choices_of_a_file_are_one_line(refused, answer, runs, folder):
     refused("sandbox", "page", "runs.h5", "--label", "heads", needles=["label must be one of", "heads"])
     refused("sandbox", "page", "runs.h5", "--label", "signed head", needles=["signed head", "none"])
     refused("sandbox", "measure", "runs.h5", "--seed", "9", needles=["seed must be one of the 3 runs", "9"])
-    refused("sandbox", "measure", "runs.h5", "--steps", "0,999", needles=["steps must lie between 0 and 128"])
+    refused("sandbox", "measure", "runs.h5", "--steps", "0,999", needles=["a step must lie between 0"])
     refused("sandbox", "movie", "runs.h5", "--seed", "1", "--label", "none", needles=["--seed and --label"])
     assert sorted(p.name for p in folder.iterdir()) == before
     answer("sandbox", "study", "--seeds", "0", "--epochs", "1", "--output", "s.h5")
     refused("sandbox", "label", "s.h5", needles=["s.h5 with sandbox_study"])
+
+
+def test_options_that_say_nothing_of_a_file_are_refused(refused, runs, folder):
+    refused("sandbox", "label", "runs.h5", "--p", "7", needles=["--p is for an NPZ file", "7"])
+    np.savez(folder / "w.npz", **initial_weights(Task(), Model())._asdict())
+    refused("sandbox", "label", "w.npz", "--seed", "1", needles=["--seed is for a result file", "1"])
+
+
+def test_a_training_without_a_page_says_why(run, refused, folder):
+    code, out, _ = run("sandbox", "train", "--d", "3", "--seeds", "0", "--epochs", "1")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("no page: d must be 2 on a page")
+    assert sorted(p.name for p in folder.iterdir()) == ["sandbox.h5", "sandbox.png"]
 
 
 def test_a_page_needs_a_plane(refused, answer, folder):

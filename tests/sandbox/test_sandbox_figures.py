@@ -17,6 +17,7 @@ from lintrans.sandbox.labels import LABELS
 from lintrans.sandbox.model import unflatten
 from lintrans.sandbox.movie import save_movie
 from lintrans.sandbox.network import layers
+from lintrans.sandbox.task import shown_sequences
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,14 @@ def test_every_result_has_a_figure_with_named_axes(runs, tmp_path):
     others = (Task(p=3, length=4, positions=2), Model(d=3)), (Task(length=3, positions=1), Model(d=1))
     for task, model in others:
         plot(train(task=task, model=model, seeds=[0], training=Training(n_epochs=1)))
+
+
+def test_a_sample_of_many_sequences_is_random():
+    task = Task(length=17)
+    shown = shown_sequences(task).astype(float)
+    assert set(shown[:, :5].sum(axis=1)) == set(range(6))
+    correlations = np.corrcoef(shown.T)[np.triu_indices(17, k=1)]
+    assert np.abs(correlations).max() < 4.5 / np.sqrt(len(shown))  # 136 of them
 
 
 def test_a_movie_has_its_frames(runs, tmp_path):

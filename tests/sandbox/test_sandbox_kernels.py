@@ -12,7 +12,9 @@ from scipy.special import log_ndtr
 
 from lintrans.errors import InputError
 from lintrans.sandbox import blocks, network
-from lintrans.sandbox.blocks import Block, population_shares
+from lintrans.sandbox.blocks import Block, population_counts
+from lintrans.sandbox.constructed import clustering_head
+from lintrans.sandbox.fates import whole_population
 from lintrans.sandbox.kernels import functions, layout
 from lintrans.sandbox.kernels.draws import draw_kept, shuffle
 from lintrans.sandbox.model import Model, unflatten
@@ -134,10 +136,11 @@ def test_measures_are_those_of_the_definition(name):
         labels = task.labels(sequences)
         assert found.loss[1, -1, i] == pytest.approx(network.losses(layers, labels).mean(), rel=1e-13)
         assert found.accuracy[1, -1, i] == pytest.approx(network.is_right(layers, labels).mean(), rel=1e-13)
-    shares = np.stack(population_shares(task, data))
-    loss, accuracy = block.measure(found.state[:, 0], population, shares)
-    assert loss[1, : len(block.sets)] == pytest.approx(found.loss[1, -1], rel=1e-13)  # other order of the sum
-    assert accuracy[1, : len(block.sets)] == pytest.approx(found.accuracy[1, -1], rel=1e-13)
+    counts = population_counts(task, data)
+    loss, right = block.measure(found.state[:, 0], population, counts)
+    loss, right = (x[1, : len(block.sets)] / counts.sum(axis=1)[: len(block.sets)] for x in (loss, right))
+    assert loss == pytest.approx(found.loss[1, -1], rel=1e-13)  # other order of the sum
+    assert right.tolist() == found.accuracy[1, -1].tolist()
 
 
 def test_batch_losses_are_means_over_an_epoch():
@@ -186,6 +189,40 @@ def test_work_that_nobody_waits_for_stops():
     began = time.monotonic()
     mapped.close()
     assert time.monotonic() - began < 60  # of half an hour
+
+
+def test_a_tie_is_no_answer():
+    """Without a token table all logits are 0."""
+    training = Training(scales={"tokens": 0.0}, frozen=["tokens"])
+    block = Block(Task(), Model(), training, (0,))
+    found = block.advance(block.begin(), (0, 64))
+    assert (found.accuracy == 0).all()
+    assert found.loss[0, -1] == pytest.approx(np.log(3), rel=1e-14)
+    weights = unflatten(block.task, block.model, found.state[0, 0])
+    population = block.task.population()
+    layers = network.layers(block.task, block.model, weights, population)
+    assert not network.is_right(layers, block.task.labels(population)).any()
+
+
+def test_accuracy_of_all_right_is_one():
+    for task in (Task(p=3, length=5, positions=3), Task(p=5, length=5, positions=2), Task(p=3, length=9)):
+        head = clustering_head(task)
+        state = np.zeros((1, 3, head.model.n_weights(task)))
+        state[0, 0] = head.weights.flat
+        block = Block(task, head.model, Training(batch_size=8), (0,))
+        for accuracy in (block.measure_sets(state[:, 0])[1], whole_population(block, state[:, 0])[1]):
+            assert set(accuracy[~np.isnan(accuracy)]) == {1.0}  # NaN where no sequence is unseen
+
+
+def test_bad_sequences_and_marks_are_refused():
+    block = Block(*CASES["default"], seeds=(0,))
+    for marks in ([3, 2], [0, 9], [-1]):
+        with pytest.raises(InputError, match="marks must increase from 0 to 5"):
+            block.advance(block.begin(), (0, 5), marks=marks)
+    for bad in ([[0] * 11], [[2] * 12], [[-1] * 12], [[0.5] * 12], [0] * 12):
+        for use in (block.task.labels, lambda x: block.measure(block.begin()[:, 0], x, np.ones((1, 1)))):
+            with pytest.raises(InputError, match="sequences must"):
+                use(bad)
 
 
 def test_bad_states_and_spans_are_refused():

@@ -80,8 +80,14 @@ def test_a_snapshot_leads_to_every_other_step(runs):
     assert (whole[[2, 5]] == runs.state[2, [1, 6]]).all()
     (later,) = runs.replay(3, [1300])
     assert (later == whole[4]).all()
-    with pytest.raises(InputError, match="steps must lie between 0 and 3840, got 0 to 3841"):
-        runs.replay(3, [0, 3841])
+    for steps, message in (
+        ([0, 3841], "a step must lie between 0"),
+        ([10, 5], "steps must be incr"),
+    ):
+        with pytest.raises(InputError, match=message):
+            runs.replay(3, steps)
+    with pytest.raises(InputError, match="a step must be a whole number"):
+        runs.replay(3, [5.9])
 
 
 def test_measures_at_snapshots_are_those_of_the_states(runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ app.add_typer(
 Seeds = Annotated[
     str, typer.Option(help="Seeds of the runs: start:stop without the stop, or numbers separated by commas.")
 ]
+FAR = 99  # units from whole numbers
 SPIKE_HEAD = ("spike", "steps", "loss before", "at the peak", "answers lost", "rank of |xi|", "rose first")
 RunFile = Annotated[
     Path, typer.Argument(help="Result file of lintrans sandbox train.", metavar="FILE", show_default=False)
@@ -88,21 +90,38 @@ def train(
     )
     files = outputs.sweep_files(files, "sandbox", json=json)
     assert files.output is not None  # `sweep_files` has filled it in
-    target = page or (None if json or sweep.model.d != 2 else files.output.with_suffix(".html"))
+    target = page or (None if json else files.output.with_suffix(".html"))
     if target is not None:
         _check_page(target, force=files.force)
     runs = outputs.run(sweep, files, {}, workers.start(), label="training", json=json, unit="runs")
+    if not (json or files.quiet):
+        _say(runs)
     written = {"output": str(files.output), **outputs.draw(runs, files)}
-    if target is not None:
-        from lintrans.sandbox.gallery import gallery_page
-
-        gallery_page(runs).save(target, force=files.force)
+    left_out = (
+        None if target is None else _write_gallery(runs, target, force=files.force, wanted=page is not None)
+    )
+    if target is not None and left_out is None:
         written["page"] = str(target)
     if json:
         emit_json(runs.table())
     elif not files.quiet:
-        _say(runs)
         outputs.say_written(written)
+        say(*filter(None, [left_out]))
+
+
+def _write_gallery(runs: Runs, path: Path, *, force: bool, wanted: bool) -> str | None:
+    """Write the page of a file of runs; where nobody asked for it, say why there is none."""
+    from lintrans.errors import InputError
+    from lintrans.sandbox import gallery_page
+
+    try:
+        page = gallery_page(runs)
+    except InputError as error:
+        if wanted:
+            raise
+        return f"no page: {error}"
+    page.save(path, force=force)
+    return None
 
 
 @sandbox.command(
@@ -227,10 +246,13 @@ def label_(
             show_default=False,
         ),
     ],
-    seed: Seed = None,
-    step: Annotated[
-        int | None, typer.Option(help="Step of the run.  [default: the last]", show_default=False)
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of one run.  [default: all of the file]", show_default=False)
     ] = None,
+    step: Annotated[
+        int | None, typer.Option(help="Step of the runs.  [default: the last]", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but what --json asks for.")] = False,
     json: Json = False,
 ) -> None:
     """Name the circuit in attention, and say by which margins.
@@ -245,14 +267,22 @@ def label_(
     example of lintrans sandbox train writes.
     """
     if file.suffix.lower() == ".npz":
+        _refuse(file, "a result file", seed=seed, step=step)
         found = [_label_of_weights(task, model, file)]
     else:
+        changed = {
+            f.name: getattr(group, f.name)
+            for group in (task, model)
+            for f in fields(group)
+            if getattr(group, f.name) != f.default
+        }
+        _refuse(file, "an NPZ file", **changed)
         found = _labels_of_runs(_read(file), seed, step)
     if json:
         emit_json(found)
-        return
-    rows = [("seed", "circuit", "pattern", "deviation", "share", "accuracy", "why")]
-    table([*rows, *(_label_line(one) for one in found)])
+    elif not quiet:
+        head = ("seed", "circuit", "pattern", "deviation", "share", "accuracy", "why")
+        table([head, *(_label_line(one) for one in found)])
 
 
 @sandbox.command(epilog=example("lintrans sandbox page runs.h5 --seed 1"))
@@ -421,6 +451,16 @@ def _numbers(name: str, text: str) -> list[float]:
     return [positive(name, word) for word in text.split(",")] if text else []
 
 
+def _refuse(file: Path, needed: str, **given: Any) -> None:
+    """Refuse options that say nothing of this kind of file."""
+    from lintrans.errors import InputError
+
+    for name, value in given.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is for {needed}, got {value} with {file}; leave it out")
+
+
 def _label_of_weights(task: TaskOptions, model: ModelOptions, file: Path) -> dict[str, Any]:
     from lintrans.prompts.readers import naming_file, read_npz
     from lintrans.sandbox import check_weights
@@ -466,7 +506,7 @@ def _label_line(found: dict[str, Any]) -> tuple[str, ...]:
         "-" if found["seed"] is None else str(found["seed"]),
         found["label"],
         "-" if pattern is None else " ".join(map(str, pattern)),
-        f"{found['deviation']:.2f}",
+        f"{found['deviation']:.2f}" if found["deviation"] < FAR else f"over {FAR}",
         f"{found['share']:.3f}",
         f"{found['accuracy']:.1%}",
         found["reason"],

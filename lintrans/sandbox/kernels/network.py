@@ -162,16 +162,20 @@ def feed_forward_backward(
 
 
 @compiled
-def read_out(sizes, wide, out, labels, shares, loss, right, own):
+def read_out(sizes, wide, out, labels, shares, loss, right, own, total):
     """Probabilities of all tokens, loss, and 1 where the label has the largest logit; of one row."""
-    n_tokens, total = sizes.n_tokens, right
-    logits_of(sizes, wide, out, labels, shares, loss, own)
+    n_tokens, largest = sizes.n_tokens, loss
+    logits_of(sizes, wide, out, labels, shares, largest, own)
+    for c in range(COLUMNS):
+        right[c] = 1.0 if own[c] > largest[c] else 0.0  # so far of all other tokens
+    for c in range(COLUMNS):
+        largest[c] = own[c] if own[c] > largest[c] else largest[c]
     for c in range(COLUMNS):
         total[c] = 0.0
     for k in range(n_tokens):
         share = shares[k]
         for c in range(COLUMNS):
-            share[c] = exponential(share[c] - loss[c])
+            share[c] = exponential(share[c] - largest[c])
         for c in range(COLUMNS):
             total[c] += share[c]
     for k in range(n_tokens):
@@ -179,19 +183,17 @@ def read_out(sizes, wide, out, labels, shares, loss, right, own):
         for c in range(COLUMNS):
             share[c] /= total[c]
     for c in range(COLUMNS):
-        own[c] -= loss[c]
+        own[c] -= largest[c]
     for c in range(COLUMNS):
         loss[c] = logarithm(total[c]) - own[c]
-    for c in range(COLUMNS):
-        right[c] = 1.0 if own[c] >= 0.0 else 0.0
 
 
 @compiled
-def logits_of(sizes, wide, out, labels, shares, largest, own):
-    """Logits in place of shares, the largest of each column, and that of its label."""
+def logits_of(sizes, wide, out, labels, shares, others, own):
+    """Logits in place of shares, that of the label, and the largest of all others; of one row."""
     d, n_tokens = sizes.d, sizes.n_tokens
     for c in range(COLUMNS):
-        largest[c] = -np.inf
+        others[c] = -np.inf
         own[c] = 0.0
     for k in range(n_tokens):
         logit = shares[k]
@@ -200,9 +202,9 @@ def logits_of(sizes, wide, out, labels, shares, largest, own):
         for i in range(d):
             add_product(logit, wide[k * d + i], out[i])
         for c in range(COLUMNS):
-            largest[c] = logit[c] if logit[c] > largest[c] else largest[c]
-        for c in range(COLUMNS):
             own[c] = logit[c] if labels[c] == k else own[c]
+        for c in range(COLUMNS):
+            others[c] = logit[c] if labels[c] != k and logit[c] > others[c] else others[c]
 
 
 @compiled

@@ -62,7 +62,7 @@ class Room(NamedTuple):
     bends: Array
     keep: Array
     shares: Array  # (ROWS, n_tokens, COLUMNS)
-    losses: Array  # (3, ROWS, COLUMNS): loss, 1 where right, and room to work in
+    losses: Array  # (4, ROWS, COLUMNS): loss, 1 where right, and two rows to work in
     sums: Array  # (sets, 2, COLUMNS)
 
 
@@ -94,7 +94,7 @@ def room_for(sizes, n_weights, n_sets, dropout, learns):
         np.zeros(hidden if learns else (0, 0, 0)),
         np.zeros(hidden if dropout > 0.0 else (0, 0, 0)),
         np.zeros((ROWS, sizes.n_tokens, COLUMNS)),
-        np.zeros((3, ROWS, COLUMNS)),
+        np.zeros((4, ROWS, COLUMNS)),
         np.zeros((n_sets, 2, COLUMNS)),
     )
 
@@ -161,6 +161,7 @@ def forward(sizes, norms, weights, batch, first, n_rows, room):
             room.losses[0, r],
             room.losses[1, r],
             room.losses[2, r],
+            room.losses[3, r],
         )
 
 

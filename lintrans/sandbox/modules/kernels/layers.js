@@ -202,9 +202,9 @@ export function crossEntropy(nTokens, logits, s, label) {
   return Math.log(total) - (logits[at + label] - largest);
 }
 
-/** Whether the label has the largest logit of vector s, of all tokens. */
+/** Whether the label has a larger logit of vector s than every other token: a tie is no answer. */
 export function isRight(nTokens, logits, s, label) {
   const own = logits[s * nTokens + label];
-  for (let k = 0; k < nTokens; k++) if (!(own >= logits[s * nTokens + k])) return false;
+  for (let k = 0; k < nTokens; k++) if (k !== label && !(own > logits[s * nTokens + k])) return false;
   return true;
 }
