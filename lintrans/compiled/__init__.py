@@ -7,6 +7,6 @@ counter and a seed.
 
 from __future__ import annotations
 
-from lintrans.compiled.decorators import compiled, entry, inlined
+from lintrans.compiled.decorators import compiled, entry, inlined, product
 
-__all__ = ["compiled", "entry", "inlined"]
+__all__ = ["compiled", "entry", "inlined", "product"]

@@ -1,5 +1,5 @@
+from .blocks import Advance as Advance
 from .blocks import Block as Block
-from .blocks import Progress as Progress
 from .constructed import Head as Head
 from .constructed import clustering_head as clustering_head
 from .curvature import edge as edge

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lintrans.errors import MAX_COUNT, InputError, check_seed, count, settle, short
 from lintrans.sandbox import kernels
-from lintrans.sandbox.kernels import COLUMNS, LANES, PARTS, Batch, Norms, Sizes
+from lintrans.sandbox.kernels import COLUMNS, LANES, SAMPLES, Batch, Norms, Sizes
 from lintrans.sandbox.model import Model, initial_weights
 from lintrans.sandbox.task import Data, Task, check_sequences
 from lintrans.sandbox.training import Training
@@ -35,7 +35,7 @@ NORM_KINDS = {"none": kernels.NO_NORM, "rms": kernels.RMS_NORM, "smooth": kernel
 STATE = ("weights", "first", "second")  # weights and moments of the optimiser
 
 
-class Progress(NamedTuple):
+class Advance(NamedTuple):
     """What a block did between two steps; runs come first.
 
     Attributes
@@ -79,7 +79,7 @@ class Block:
         if not 1 <= len(self.seeds) <= LANES:
             raise InputError(f"a block must have 1 to {LANES} seeds, got {len(self.seeds)}; use several")
         settle(self, seeds=tuple(check_seed(seed) for seed in self.seeds))
-        self.training.per_epoch(self.task)  # a batch must fit
+        self.training.n_steps(self.task)  # a batch must fit
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class Block:
 
     def advance(
         self, state: FloatArray, span: tuple[int, int], *, every: int = 1, marks: Sequence[int] = ()
-    ) -> Progress:
+    ) -> Advance:
         """Go on from a state after ``span[0]`` steps to that after ``span[1]``.
 
         Parameters
@@ -139,8 +139,8 @@ class Block:
             chosen = wanted[(wanted > after) & (wanted <= last)]
             found.append(self._train(lanes, (first, last), every, chosen))
         epochs, measured, kept = (_of_runs(parts, len(self.seeds)) for parts in zip(*found, strict=True))
-        measured = self._means(measured)
-        return Progress(
+        epochs, measured = _known(epochs), self._means(measured)
+        return Advance(
             epochs[..., 0],
             epochs[..., 1],
             measured[..., 0],
@@ -237,11 +237,12 @@ class Block:
         return _batch(np.stack(places, axis=-1), np.stack(labels, axis=-1), np.stack(counts, axis=-1))
 
     def _means(self, sums: FloatArray) -> FloatArray:
-        """Means of sums (n, ..., sets, 2) over the sequences of each set; NaN of a set that is empty."""
+        """Means of sums (n, ..., sets, 2) over the sequences of each set; NaN of an empty set."""
         totals = self._measured.factors.reshape(len(self.sets), -1, LANES).sum(axis=1).T[: len(sums)]
         shape = (len(sums), *[1] * (sums.ndim - 3), len(self.sets), 1)
         with np.errstate(invalid="ignore"):
-            return np.asarray(sums / totals.reshape(shape))
+            means = np.asarray(sums / totals.reshape(shape))
+        return _known(means)
 
     def _places(self, sequences: NDArray[Any], lane: int) -> NDArray[np.int32]:
         """Where sequences (n, L) find their groups in the tables of a lane: (n, groups)."""
@@ -311,6 +312,12 @@ def _in_lanes(arrays: FloatArray) -> FloatArray:
     return np.ascontiguousarray(np.moveaxis(full, 0, -1))
 
 
+def _known(means: FloatArray) -> FloatArray:
+    """Means (..., 2) of loss and right answers, with NaN for both where a run has diverged."""
+    means[..., 1][np.isnan(means[..., 0])] = np.nan
+    return means
+
+
 def _of_runs(parts: Sequence[FloatArray], n: int) -> FloatArray:
     """Put the lanes of n runs, in the last axis of arrays that follow each other, into the first."""
     return np.ascontiguousarray(np.moveaxis(np.concatenate(parts), -1, 0)[:n])
@@ -323,8 +330,8 @@ def _batch(places: NDArray[Any], labels: NDArray[Any], factors: FloatArray) -> B
 
 def _in_rows(array: NDArray[Any]) -> NDArray[Any]:
     """(n, ..., LANES) as (rows, ..., COLUMNS); the last row is filled with zeros."""
-    n_rows = -(-len(array) // PARTS)
-    filled = np.zeros((n_rows * PARTS, *array.shape[1:]), array.dtype)
+    n_rows = -(-len(array) // SAMPLES)
+    filled = np.zeros((n_rows * SAMPLES, *array.shape[1:]), array.dtype)
     filled[: len(array)] = array
-    parts = filled.reshape(n_rows, PARTS, *array.shape[1:])
+    parts = filled.reshape(n_rows, SAMPLES, *array.shape[1:])
     return np.ascontiguousarray(np.moveaxis(parts, 1, -2)).reshape(n_rows, *array.shape[1:-1], COLUMNS)

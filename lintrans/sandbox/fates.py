@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintrans.counting.proportions import Proportion, proportion
-from lintrans.sandbox.blocks import SETS, Block, Progress
+from lintrans.sandbox.blocks import SETS, Advance, Block
 from lintrans.sandbox.labels import LABELS, circuit
 from lintrans.sandbox.model import unflatten
 from lintrans.sandbox.spikes import find_spikes
@@ -31,7 +31,7 @@ class Fates:
     ----------
     train, test, population, unseen : array
         Accuracy at the end on the sequences of training and test, on all, and on those that are not in the
-        training set; NaN if there are none.
+        training set; NaN if there are none, or if the run has diverged.
     train_loss : array
         Cross entropy of the training set at the end, in nats.
     label : array of int
@@ -78,7 +78,7 @@ class Fates:
         return {name: proportion(n, self.label.size) for name, n in zip(LABELS, counts, strict=True)}
 
 
-def fates(block: Block, progress: Progress, steps: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def fates(block: Block, progress: Advance, steps: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """Fate of each run of a block that went from its beginning to its end: arrays of `Fates` by name.
 
     ``progress`` has measures of every epoch, and ``steps`` are those after which it kept states. Where the
@@ -92,7 +92,7 @@ def fates(block: Block, progress: Progress, steps: NDArray[np.int64]) -> dict[st
 
 
 def _fate(
-    block: Block, progress: Progress, steps: NDArray[np.int64], i: int, accuracy: float
+    block: Block, progress: Advance, steps: NDArray[np.int64], i: int, accuracy: float
 ) -> dict[str, Any]:
     """Circuit, stages and spikes of one run, whose accuracy on the population at the end is known."""
     task, model = block.task, block.model
@@ -109,7 +109,7 @@ def _fate(
     }
 
 
-def final_measures(block: Block, progress: Progress) -> tuple[FloatArray, FloatArray]:
+def final_measures(block: Block, progress: Advance) -> tuple[FloatArray, FloatArray]:
     """Loss and accuracy (n, sets) of each run at its end, on `SETS`."""
     loss, accuracy = progress.loss[:, -1], progress.accuracy[:, -1]
     if len(block.sets) == len(SETS):
@@ -133,7 +133,7 @@ def whole_population(block: Block, weights: FloatArray) -> tuple[FloatArray, Flo
         sums += block.measure(weights, population[part], counts[:, :, part])
     with np.errstate(invalid="ignore"):
         loss, accuracy = sums / counts.sum(axis=2)
-    return loss, accuracy
+    return loss, np.where(np.isnan(loss), np.nan, accuracy)
 
 
 def _as_words(sequences: NDArray[np.int8]) -> NDArray[Any]:

@@ -20,7 +20,8 @@ diverged. Numbers that fit and do not tell the label, as those of a position too
 either.
 
 The smallest effect at a summed position is 1 unit, or 3 or 5 if only these make a circuit; the unit is then
-fitted by least squares. Labels do not change if the value matrix is scaled, turned or mirrored.
+fitted by least squares, from starts within a quarter of it. Labels do not change if the value matrix is
+scaled, turned or mirrored.
 
 With p > 2 only the clustering head has a pattern here: each token has the same effect at every summed
 position, and none elsewhere. There is no signed head, as -1 is not 1 modulo p. A line of effects n_t x_t
@@ -64,6 +65,7 @@ MIN_SHARE = 0.85  # of the variance of xi, between classes
 MIN_NEAREST = 0.9  # share of sequences nearest to a class with their label
 MIN_SKILL = 0.1  # (accuracy - chance) / (1 - chance) of what is better than chance
 MIN_SPREAD = 1e-9  # of xi, over its largest entry
+FACTORS = np.linspace(0.75, 1.25, 21)  # of a unit that is tried
 LEAST_NUMBERS = (1, 3, 5)  # that the smallest effect at a summed position may be
 REFITS = 10  # least squares and rounding in turn; two are enough as a rule
 
@@ -202,7 +204,11 @@ def circuit(task: Task, model: Model, weights: Weights, *, accuracy: float | Non
     known = population_accuracy(task, model, weights) if accuracy is None else float(accuracy)
     if np.ptp(xi, axis=0).max() <= MIN_SPREAD * abs(xi).max():
         return _without(task, model, "xi is the same for all sequences", known)
-    return _decide(task, effects(task, model, weights), xi, known)
+    with np.errstate(all="ignore"):
+        found = effects(task, model, weights)
+        if not np.isfinite(found).all():
+            return _without(task, model, "effects are too large for float64", known)
+        return _decide(task, found, xi, known)
 
 
 def population_accuracy(task: Task, model: Model, weights: Weights) -> float:
@@ -212,7 +218,7 @@ def population_accuracy(task: Task, model: Model, weights: Weights) -> float:
         return float(is_right(layers(task, model, weights, sequences), task.labels(sequences)).mean())
 
 
-def deviations(task: Task, found: FloatArray, pattern: IntArray) -> FloatArray:
+def deviations(task: Task, found: FloatArray, pattern: IntArray | FloatArray) -> FloatArray:
     """Largest deviation of effects (..., L, p - 1, d) from a pattern (L,), in units; inf without one."""
     unit = units(found, pattern)
     away = found - pattern[:, None, None] * unit[..., None, :, :]
@@ -221,7 +227,7 @@ def deviations(task: Task, found: FloatArray, pattern: IntArray) -> FloatArray:
         return np.asarray(np.nan_to_num(largest / _separation(unit), nan=np.inf, posinf=np.inf))
 
 
-def units(found: FloatArray, pattern: IntArray) -> FloatArray:
+def units(found: FloatArray, pattern: IntArray | FloatArray) -> FloatArray:
     """Unit (..., p - 1, d) that fits effects best, by least squares."""
     return np.asarray(np.einsum("t,...txd->...xd", pattern, found) / (pattern @ pattern))
 
@@ -297,7 +303,7 @@ def fit_pattern(task: Task, found: FloatArray) -> IntArray:
     least = abs(along[list(task.summed)]).min()
     if least <= MIN_SPREAD * abs(along).max():
         return head
-    patterns = [_nearest_numbers(task, along, least / number) for number in LEAST_NUMBERS]
+    patterns = [_nearest_numbers(task, found, along, least / number) for number in LEAST_NUMBERS]
     limits = (MAX_DEVIATION, MAX_DEVIATION / 2, MAX_DEVIATION / 2)  # smaller units fit more effects by chance
     for pattern, limit in zip(patterns, limits, strict=True):
         if kind(task, pattern) is not None and deviations(task, found, pattern) <= limit:
@@ -305,7 +311,15 @@ def fit_pattern(task: Task, found: FloatArray) -> IntArray:
     return patterns[0]
 
 
-def _nearest_numbers(task: Task, along: FloatArray, unit: float) -> IntArray:
+def _nearest_numbers(task: Task, found: FloatArray, along: FloatArray, unit: float) -> IntArray:
+    """Whole numbers with the least deviation, of units near to one: an effect may be off by a quarter."""
+    candidates = {tuple(_refitted(along, unit * factor).tolist()) for factor in FACTORS}
+    numbers = np.array(min(candidates, key=lambda one: _key(task, found, np.array(one))))
+    sign = 1 if numbers[list(task.summed)].sum() >= 0 else -1
+    return np.asarray((sign * numbers).astype(np.int64))
+
+
+def _refitted(along: FloatArray, unit: float) -> FloatArray:
     """Whole numbers of a unit, which is then fitted by least squares, and they again, until they stay."""
     numbers = np.rint(along / unit)
     for _ in range(REFITS):
@@ -313,8 +327,14 @@ def _nearest_numbers(task: Task, along: FloatArray, unit: float) -> IntArray:
         if not fitted.any() or (fitted == numbers).all():
             break
         numbers = fitted
-    sign = 1 if numbers[list(task.summed)].sum() >= 0 else -1
-    return np.asarray((sign * numbers).astype(np.int64))
+    return np.asarray(numbers)
+
+
+def _key(task: Task, found: FloatArray, numbers: FloatArray) -> tuple[bool, float, float]:
+    """Order of candidates: those with a number at every summed position, by deviation, then by size."""
+    is_zero = not numbers[list(task.summed)].all()
+    deviation = float(deviations(task, found, numbers)) if numbers.any() else np.inf
+    return is_zero, deviation, float(abs(numbers).sum())
 
 
 def _reason(task: Task, label: str | None, deviation: float, share: float, nearest: float) -> str:

@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 NORMS = ("rms", "smooth", "none")
 NORM_CONSTANT = 1e-5  # added to the root mean square
 SMOOTHING = 0.1
+MIN_SMOOTHING, MAX_SMOOTHING = 1e-100, 1e100  # their squares are ordinary numbers
 MAX_WIDTH, MAX_D = 4096, 64
 WEIGHTS = 3  # stream of random numbers of a seed
 
@@ -31,7 +32,7 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A transformer of one layer with one head, with embeddings that can be looked at.
 
@@ -83,7 +84,7 @@ class Model:
             d=count("d", self.d, maximum=MAX_D),
             width=count("width", self.width, maximum=MAX_WIDTH),
             extra_tokens=count("extra_tokens", self.extra_tokens, minimum=0, maximum=MAX_D),
-            smoothing=positive("smoothing", self.smoothing),
+            smoothing=_smoothing(self.smoothing),
             bias=bool(self.bias),
         )
         for name in ("attention_norm", "feed_forward_norm"):
@@ -248,6 +249,16 @@ def parts_of(name_of_part: str, *, name: str) -> tuple[str, ...]:
             f"{name} must be of parts of the model, got {short(name_of_part)}; choose from {known}"
         )
     return GROUPS[name_of_part]
+
+
+def _smoothing(value: Any) -> float:
+    number = positive("smoothing", value)
+    if not MIN_SMOOTHING <= number <= MAX_SMOOTHING:
+        raise InputError(
+            f"smoothing must lie between {MIN_SMOOTHING:g} and {MAX_SMOOTHING:g}, got {number:g}; "
+            "choose it near 0.1"
+        )
+    return number
 
 
 def _fan_in(part: str, model: Model) -> int:

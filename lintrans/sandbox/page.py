@@ -128,7 +128,7 @@ def sandbox_page(
     >>> sandbox_page([run], task=Task(), model=Model(), training=Training(n_epochs=1)).data["epochs"]
     {'n': 1, 'steps': 64}
     """
-    _check_model(model)
+    check_plane(model)
     if not 1 <= len(runs) <= MAX_RUNS:
         raise InputError(f"runs must be 1 to {MAX_RUNS} on a page, got {len(runs)}; choose some of them")
     for run in runs:
@@ -150,7 +150,8 @@ def sandbox_page(
     return Page(TITLE, *files, data=data)
 
 
-def _check_model(model: Model) -> None:
+def check_plane(model: Model) -> None:
+    """Refuse a model that a page cannot draw: embeddings that are not of two numbers."""
     if model.d != 2:
         raise InputError(f"d must be 2 on a page, which draws planes, got {model.d}; train with d = 2")
 
@@ -169,6 +170,11 @@ def _check_run(run: PageRun, n_weights: int, training: Training) -> None:
         found = np.shape(getattr(run, name))
         if found != shape:
             raise InputError(f"{name} of seed {run.seed} must have shape {shape}, got {found}; check the run")
+    largest = np.abs(np.nan_to_num(run.weights, posinf=0, neginf=0)).max(initial=0)
+    if largest > np.finfo(np.float32).max:
+        raise InputError(
+            f"weights of seed {run.seed} must be below 3e38 on a page, got {largest:.3g}; choose another run"
+        )
     for name in ("steps", "marks"):
         values = np.asarray(getattr(run, name))
         if len(values) == 0 or values[0] < 0 or (np.diff(values) <= 0).any():

@@ -23,7 +23,7 @@ RATE, BATCH_SIZE, N_EPOCHS = 3e-3, 32, 1000
 MAX_STEPS = 10**9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """How a run trains.
 
@@ -129,8 +129,11 @@ class Training:
         return task.n_train // self.batch_size
 
     def n_steps(self, task: Task) -> int:
-        """Steps of the run."""
-        return self.n_epochs * self.per_epoch(task)
+        """Steps of the run; an InputError if there are too many to be counted."""
+        steps = self.n_epochs * self.per_epoch(task)
+        if steps > MAX_STEPS:
+            raise InputError(f"steps of a run must be at most {MAX_STEPS:g}, got {steps:g}; lower n_epochs")
+        return steps
 
     def factors(self, task: Task) -> FloatArray:
         """Factors of the learning rate by step."""

@@ -160,6 +160,9 @@ REFUSED = {
     "optimizer": (["train", "--optimizer", "lion"], ["optimizer", "lion"]),
     "too large": (["train", "--seeds", "0:3000", "--snapshots", "1001"], ["GiB"]),
     "widths": (["study", "--widths", "8,0"], ["width", "0"]),
+    "smoothing": (["train", "--smoothing", "1e300"], ["smoothing must lie between", "1e+300"]),
+    "page of d = 3": (["train", "--d", "3", "--page", "x.html"], ["d must be 2", "3"]),
+    "same file": (["train", "--output", "x.html"], ["files of a command must be different", "x.html"]),
     "no file": (["label", "none.h5"], ["none.h5"]),
     "page name": (["page", "runs.h5", "--output", "page.txt"], ["page", ".html"]),
     "movie name": (["movie", "runs.h5", "--output", "run.avi"], ["movie", ".gif, .mp4"]),
@@ -179,6 +182,12 @@ def test_bad_choices_of_a_file_are_one_line(refused, answer, runs, folder):
     refused("sandbox", "page", "runs.h5", "--label", "signed head", needles=["signed head", "none"])
     refused("sandbox", "measure", "runs.h5", "--seed", "9", needles=["seed must be one of the 3 runs", "9"])
     refused("sandbox", "measure", "runs.h5", "--steps", "0,999", needles=["a step must lie between 0"])
+    words = ["--seed", "1", "--compare", "1"]
+    refused("sandbox", "page", "runs.h5", *words, needles=["--compare must be another run", "1"])
+    words = ["--output", "runs.h5", "--force"]
+    refused(
+        "sandbox", "measure", "runs.h5", *words, needles=["files of a command must be different", "runs.h5"]
+    )
     refused("sandbox", "movie", "runs.h5", "--seed", "1", "--label", "none", needles=["--seed and --label"])
     assert sorted(p.name for p in folder.iterdir()) == before
     answer("sandbox", "study", "--seeds", "0", "--epochs", "1", "--output", "s.h5")

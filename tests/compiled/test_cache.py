@@ -23,6 +23,8 @@ ASK = """
 import json, sys
 import numpy as np
 from lintrans.minibatch import kernels as batches
+from lintrans.sandbox import Block, Model, Task, Training
+from lintrans.sandbox import kernels as runs
 from lintrans.two_factor import kernels
 mu = np.linspace(0.1, 1.9, 300)
 a, b = np.full(300, 0.6), np.where(np.arange(300) % 3, 0.05, 0.0)
@@ -38,8 +40,12 @@ calls = {
     "draw_prompts": lambda: batches.draw_prompts(*draws, 5),
     "follow": lambda: batches.follow(0.5, 0.6, 0.1, np.ones(9), np.full(9, 0.1)),
     "step_each": lambda: batches.step_each(0.5, a, b, np.ones(300), np.full(300, 0.1)),
+    "train": lambda: block.advance(block.begin(), (0, 20)),
+    "evaluate": lambda: block.measure_sets(block.begin()[:, 0]),
 }
-loops = {name: getattr(kernels, name, None) or getattr(batches, name) for name in calls}
+block = Block(Task(n_train=64), Model(), Training(), (0,))
+find = lambda name: next(getattr(m, name) for m in (kernels, batches, runs) if hasattr(m, name))
+loops = {name: find(name) for name in calls}
 wanted = sys.argv[1].split(",")
 answer = {}
 for name in wanted:
@@ -52,7 +58,7 @@ print(json.dumps(answer))
 """
 SMALL = "advance,follow,step_each,draw_prompts"  # take a second each to compile, the others up to ten
 SOME = f"evidence,{SMALL}"
-ALL = "advance,record,exponents,exponent_windows,evidence,fates,draw_prompts,follow,step_each"
+ALL = "advance,record,exponents,exponent_windows,evidence,fates,draw_prompts,follow,step_each,train,evaluate"
 
 
 def ask(folder, names):

@@ -149,7 +149,7 @@ def test_dropout_is_that_of_python():
     seed, step, dropout, width = 2**40 + 1, 777, 0.3, 5
     expected = np.zeros((width, 1, layout.COLUMNS))
     draw_kept(np.full(layout.LANES, seed, dtype=np.uint64), step, 0, 1, dropout, expected)
-    options = {"seed": str(seed), "step": step, "dropout": dropout, "n": layout.PARTS, "width": width}
+    options = {"seed": str(seed), "step": step, "dropout": dropout, "n": layout.SAMPLES, "width": width}
     assert call(CHECKS, "keptOf", options).tolist() == expected[:, 0, :: layout.LANES].ravel().tolist()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -165,6 +168,25 @@ def test_xi_of_length_0_has_a_gradient():
     assert np.abs(found[0] - expected).max() < 1e-13 * np.abs(expected).max()
 
 
+def test_a_process_that_compiles_gives_the_same_bits(tmp_path):
+    """As those that find its machine code: no sum of two products is left to the compiler's choice."""
+    code = """
+from lintrans.sandbox import Block, Model, Task, Training
+block = Block(Task(), Model(feed_forward_norm="smooth"), Training(), (1,))
+found = block.advance(block.begin(), (0, 64))
+print(found.state.tobytes().hex(), found.loss.tobytes().hex())
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    words = [sys.executable, "-c", code]
+    first, again = (
+        subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert first == again
+    here = Block(Task(), Model(feed_forward_norm="smooth"), Training(), (1,))
+    assert first.startswith(here.advance(here.begin(), (0, 64)).state.tobytes().hex())
+
+
 def test_pauses_do_not_matter(monkeypatch):
     block = Block(Task(n_train=64), Model(), Training(batch_size=16), (2, 3))
     asked = {"span": (2, 27), "marks": [2, 4, 8, 9, 27]}
@@ -240,6 +262,8 @@ def test_a_diverged_run_does_not_touch_its_neighbours():
     state[1, 0, 7] = np.nan
     found = block.advance(state, (0, 70))
     assert np.isnan(found.loss[1]).all()
+    assert np.isnan(found.accuracy[1]).all()
+    assert np.isnan(found.batch_accuracy[1]).all()
     assert (found.state[[0, 2]] == alone.state[[0, 2]]).all()
     assert (found.loss[[0, 2]] == alone.loss[[0, 2]]).all()
 

@@ -79,6 +79,7 @@ def train(
     the order clustering head, signed head, even-weight, irregular, none, then by the time to solve.
     """
     from lintrans.sandbox import RunSweep
+    from lintrans.sandbox.page import check_plane
 
     learned = task.made
     sweep = RunSweep(
@@ -93,6 +94,11 @@ def train(
     target = page or (None if json else files.output.with_suffix(".html"))
     if target is not None:
         _check_page(target, force=files.force)
+        for other in (files.output, files.figure):
+            if other is not None:
+                outputs.check_differ(other, target)
+        if page is not None:
+            check_plane(sweep.model)
     runs = outputs.run(sweep, files, {}, workers.start(), label="training", json=json, unit="runs")
     if not (json or files.quiet):
         _say(runs)
@@ -213,6 +219,9 @@ def measure(
     from lintrans.sandbox import measure_run
 
     files = outputs.sweep_files(files, "measures", json=json)
+    for path in (files.output, files.figure):
+        if path is not None:
+            outputs.check_differ(file, path)
     runs = _read(file)
     chosen = _seed(runs, seed, label)
     wanted = _steps(steps) if steps else None
@@ -309,12 +318,15 @@ def page(
     accuracy, and a slider over all epochs. The example reads the file that the example of lintrans sandbox
     train writes.
     """
+    from lintrans.errors import InputError
     from lintrans.sandbox.gallery import run_page
 
     if output is not None:
         _check_page(output, force=force)
     runs = _read(file)
     chosen = [_seed(runs, seed, label)] + ([] if compare is None else [compare])
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"--compare must be another run, got seed {compare} twice; choose two")
     target = output or _beside(file, chosen, ".html")
     _check_page(target, force=force)
     run_page(runs, *chosen).save(target, force=force)

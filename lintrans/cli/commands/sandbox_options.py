@@ -43,7 +43,7 @@ transformer of one head and one layer, with embeddings of d dimensions, two by d
         from lintrans.sandbox import Task
 
         listed: Any = [whole(word) for word in self.positions.split(",")] if self.positions else self.k
-        return Task(self.p, self.length, listed, self.n_train, self.n_test)
+        return Task(p=self.p, length=self.length, positions=listed, n_train=self.n_train, n_test=self.n_test)
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class ModelOptions:
 
         n_tokens = task.p + 1 if self.tokens is None else count("--tokens", self.tokens, minimum=task.p)
         return Model(
-            self.d,
-            self.width,
-            n_tokens - task.p,
-            self.attention_norm,
-            self.norm,
-            self.smoothing,
-            not self.no_bias,
+            d=self.d,
+            width=self.width,
+            extra_tokens=n_tokens - task.p,
+            attention_norm=self.attention_norm,
+            feed_forward_norm=self.norm,
+            smoothing=self.smoothing,
+            bias=not self.no_bias,
         )
 
 

@@ -39,12 +39,12 @@ def check(files: Files) -> None:
 
 
 def check_differ(data: Path, figure: Path) -> None:
-    """Refuse the same name for the result and its figure."""
+    """Refuse the same name for two files of a command."""
     from lintrans.errors import InputError
 
     if data.resolve() == figure.resolve():
         raise InputError(
-            f"result and figure must be different files, got {data} for both; end the result in .h5"
+            f"files of a command must be different, got {data} for two of them; end the result in .h5"
         )
 
 

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from lintrans.compiled import compiled
+from lintrans.compiled import compiled, product
 from lintrans.sandbox.kernels.functions import exponential
 from lintrans.sandbox.kernels.layout import COLUMNS, LANES, rows_of
 from lintrans.sandbox.kernels.norms import norm, norm_backward
@@ -75,7 +75,7 @@ def fill_tables(sizes, weight, normed, table):
                     for k in range(n):
                         for j in range(LANES):
                             e = (t * p + x) * LANES + j
-                            term = weight[e] * normed[i, e] if i < d else weight[e]
+                            term = product(weight[e], normed[i, e]) if i < d else weight[e]
                             sums[(first + x * n + k) * LANES + j] = sums[(first + k) * LANES + j] + term
                 n *= p
         first += p ** min(sizes.group, sizes.length - start)
@@ -159,7 +159,8 @@ def attend_backward(sizes, weights, table, z, scale, bend, normed, weight, slope
             by_score = by_weight * weight[c] * factor
             for i in range(d):
                 gradient[rows.query + i, j] += by_score * normed[i, c]
-                slopes[i, c] = slopes[i, c] * weight[c] + by_score * weights[rows.query + i, j]
+                by_query = product(by_score, weights[rows.query + i, j])
+                slopes[i, c] = slopes[i, c] * weight[c] + by_query
                 by_vector[i, c] = 0.0
     norm_backward(z, scale, bend, slopes[:d], by_vector, slopes[d])
     for t in range(sizes.length):

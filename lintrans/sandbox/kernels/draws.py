@@ -10,7 +10,7 @@ import numpy as np
 
 from lintrans.compiled import compiled
 from lintrans.compiled.philox import HALF, LOW, philox
-from lintrans.sandbox.kernels.layout import COLUMNS, LANES, PARTS
+from lintrans.sandbox.kernels.layout import COLUMNS, LANES, SAMPLES
 
 ORDER, DROPOUT = np.uint64(1), np.uint64(2)  # the third word of the counter
 _UNIT = 2.0**-32
@@ -40,7 +40,7 @@ def draw_kept(seeds, step, first_row, n_rows, dropout, keep):
     for u in range(keep.shape[0]):
         for r in range(n_rows):
             for c in range(COLUMNS):
-                j, sample = c % LANES, (first_row + r) * PARTS + c // LANES
+                j, sample = c % LANES, (first_row + r) * SAMPLES + c // LANES
                 words = philox(
                     np.uint64(sample),
                     np.uint64(step),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lintrans.compiled import inlined
+from lintrans.compiled import inlined, product
 
 _SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer
 _LOG2_E = 1.4426950408889634
@@ -24,17 +24,16 @@ def exponential(y):
     k = (y * _LOG2_E + _SHIFT) - _SHIFT
     r = y - k * _LN2_HIGH
     r = r - k * _LN2_LOW
-    s = 2.5114870219497476e-08
-    s = s * r + 2.7632640675430235e-07
-    s = s * r + 2.755722495611072e-06
+    s = 2.7632640675430235e-07
+    s = s * r + 2.7640182247362188e-06
     s = s * r + 2.480148547921643e-05
-    s = s * r + 0.00019841269909219843
+    s = s * r + 0.0001984117026651832
     s = s * r + 0.0013888888952318045
-    s = s * r + 0.008333333333309526
+    s = s * r + 0.008333333385671316
     s = s * r + 0.04166666666648808
-    s = s * r + 0.16666666666666702
+    s = s * r + 0.16666666666554392
     s = s * r + 0.5000000000000019
-    s = s * r + 1.0
+    s = s * r + 1.0000000000000067
     s = s * r + 1.0
     return s * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
 
@@ -84,13 +83,13 @@ def logarithm(x):
     s = s * y + 0.39999999999899005
     s = s * y + 0.666666666666667
     shift = np.float64(k)
-    return shift * _LN2_HIGH + (t * y * s + (shift * _LN2_LOW + 2.0 * t)) if x < np.inf else x
+    return shift * _LN2_HIGH + (t * y * s + (shift * _LN2_LOW + (t + t))) if x < np.inf else x
 
 
 @inlined
 def gelu(x):
     """Return x Phi(x)."""
-    tail = _DENSITY * exponential(-0.5 * x * x) * mills_ratio(abs(x))
+    tail = product(_DENSITY * exponential(-0.5 * x * x), mills_ratio(abs(x)))
     return x * (1.0 - tail if x > 0.0 else tail)
 
 
@@ -98,6 +97,6 @@ def gelu(x):
 def gelu_and_slope(x):
     """Return x Phi(x) and its derivative Phi(x) + x phi(x)."""
     density = _DENSITY * exponential(-0.5 * x * x)
-    tail = density * mills_ratio(abs(x))
+    tail = product(density, mills_ratio(abs(x)))
     below = 1.0 - tail if x > 0.0 else tail
     return x * below, below + x * density

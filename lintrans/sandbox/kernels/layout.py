@@ -1,7 +1,7 @@
 """Where everything lies: weights by rows, lanes side by side, samples beside them in columns.
 
-A block trains ``LANES`` runs at once, each with its own seed: weights are an array (n_weights, LANES). In
-a batch the samples of all lanes stand side by side too, ``PARTS`` of each lane in one row of ``COLUMNS``, so
+A block trains ``LANES`` runs at once, each with its own seed: weights are an array (n_weights, LANES). In a
+batch the samples of all lanes stand side by side too, ``SAMPLES`` of each lane in one row of ``COLUMNS``, so
 that the inner loops are long enough for vector code whatever the batch size. No number of a lane depends on
 what is in another.
 """
@@ -13,9 +13,10 @@ from typing import NamedTuple
 from lintrans.compiled import compiled, inlined
 
 LANES = 8  # runs side by side: one vector of the widest registers
-PARTS = 8  # samples of a run side by side
-COLUMNS = LANES * PARTS
+SAMPLES = 8  # samples of a run side by side
+COLUMNS = LANES * SAMPLES
 ROWS = 4  # rows of columns that go through the network together; their activations fit the second cache
+STILL_ROWS = 8  # the same without slopes and gradients: a hidden unit at a time
 
 NO_NORM, RMS_NORM, SMOOTH_NORM = 0, 1, 2
 ADAM, SGD = 0, 1
@@ -91,7 +92,7 @@ def widen(weights, k, wide, to):
 
 @inlined
 def add_narrow(wide, k, sums, to):
-    """Add the parts of row k of columns, in their order, to row ``to`` of sums."""
+    """Add the samples of row k of columns, in their order, to row ``to`` of sums."""
     for j in range(LANES):
         part = wide[k, j]
         for c in range(LANES, COLUMNS, LANES):

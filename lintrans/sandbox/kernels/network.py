@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lintrans.compiled import compiled, inlined
+from lintrans.compiled import compiled, inlined, product
 from lintrans.sandbox.kernels.functions import exponential, gelu, gelu_and_slope, logarithm
 from lintrans.sandbox.kernels.layout import COLUMNS, add_narrow, rows_of, widen
 
@@ -80,6 +80,22 @@ def before_unit(d, unit, normed, sums):
             add_product(sums, unit[i], normed[i])
 
 
+@inlined
+def before_unit_backward(d, unit, by_out, bend, slope):
+    """Gradient by `before_unit`, from that by the output."""
+    if d == 2:
+        first, second, a, b = unit[3], unit[4], by_out[0], by_out[1]
+        for c in range(COLUMNS):
+            slope[c] = (first[c] * a[c] + product(second[c], b[c])) * bend[c]
+    else:
+        for c in range(COLUMNS):
+            slope[c] = 0.0
+        for i in range(d):
+            add_product(slope, unit[d + 1 + i], by_out[i])
+        for c in range(COLUMNS):
+            slope[c] *= bend[c]
+
+
 @compiled
 def activate(u, n_rows, hidden, bends, keep):
     """Gelu of a hidden unit, with its slope unless ``bends`` is empty, and dropout unless ``keep`` is."""
@@ -106,7 +122,7 @@ def feed_forward(sizes, weights, wide, n_rows, normed, xi, hidden, bends, keep, 
 
     Arrays are (n_rows, d, COLUMNS), those of hidden units (width, n_rows, COLUMNS); ``bends`` takes the
     derivatives of gelu, unless it is empty. ``keep`` is what dropout multiplies hidden units with; empty for
-    none. ``unit`` is room for the weights of one.
+    none. ``unit`` is space for the weights of one.
     """
     d, rows = sizes.d, rows_of(sizes)
     for r in range(n_rows):
@@ -129,7 +145,7 @@ def feed_forward(sizes, weights, wide, n_rows, normed, xi, hidden, bends, keep, 
 def feed_forward_backward(
     sizes, weights, n_rows, normed, hidden, bends, by_out, gradient, by_wide, by_normed, unit, by_unit, slope
 ):
-    """Gradient by the weights, added, and by the normed xi; ``unit``, ``by_unit``, ``slope`` are room."""
+    """Gradient by the weights, added, and by the normed xi; ``unit``, ``by_unit``, ``slope`` are space."""
     d, rows = sizes.d, rows_of(sizes)
     by_normed[:n_rows] = 0.0
     for r in range(n_rows):
@@ -142,14 +158,9 @@ def feed_forward_backward(
         by_unit[:] = 0.0
         by_bias = by_unit[d]
         for r in range(n_rows):
-            for c in range(COLUMNS):
-                slope[c] = 0.0
+            before_unit_backward(d, unit, by_out[r], bends[u, r], slope)
             for i in range(d):
-                add_product(slope, unit[d + 1 + i], by_out[r, i])
                 add_product(by_unit[d + 1 + i], hidden[u, r], by_out[r, i])
-            bend = bends[u, r]
-            for c in range(COLUMNS):
-                slope[c] *= bend[c]
             for c in range(COLUMNS):
                 by_bias[c] += slope[c]
             for i in range(d):

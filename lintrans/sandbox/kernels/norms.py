@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lintrans.compiled import compiled
+from lintrans.compiled import compiled, product
 from lintrans.sandbox.kernels.layout import RMS_NORM, SMOOTH_NORM
 
 _SHORT = 1e-150  # a shorter vector turns nothing: with the constant, its direction does not matter
@@ -17,6 +17,7 @@ def norm(kind, constant, z, scale, bend, normed):
     RMS: s = 1 / (r + constant) with r the root mean square. Smooth: s = 1 / sqrt(r^2 + constant^2).
     """
     d, n = z.shape
+    square = product(constant, constant)
     for c in range(n):
         scale[c] = 0.0
     for i in range(d):
@@ -31,7 +32,7 @@ def norm(kind, constant, z, scale, bend, normed):
             bend[c] = s * s / (r * d) if r > _SHORT else 0.0
     elif kind == SMOOTH_NORM:
         for c in range(n):
-            s = 1.0 / math.sqrt(scale[c] / d + constant * constant)
+            s = 1.0 / math.sqrt(scale[c] / d + square)
             scale[c] = s
             bend[c] = s * s * s / d
     else:
@@ -59,4 +60,4 @@ def norm_backward(z, scale, bend, by_normed, by_z, work):
     for i in range(d):
         row, slope, out = z[i], by_normed[i], by_z[i]
         for c in range(n):
-            out[c] += scale[c] * slope[c] - work[c] * row[c]
+            out[c] += scale[c] * slope[c] - product(work[c], row[c])

@@ -42,8 +42,8 @@ def update(how, n, relative, rates, weights, first, second, gradient):
     w, m, v, g = weights.reshape(size), first.reshape(size), second.reshape(size), gradient.reshape(size)
     if how.optimizer == ADAM:
         for k in range(size):
-            m[k] = beta1 * m[k] + rest1 * g[k]
-            v[k] = beta2 * v[k] + rest2 * (g[k] * g[k])
+            m[k] += rest1 * (g[k] - m[k])
+            v[k] += rest2 * (g[k] * g[k] - v[k])
             g[k] = bias * m[k] / (math.sqrt(v[k]) * root_bias + how.epsilon)
     else:
         for k in range(size):

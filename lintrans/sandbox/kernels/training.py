@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.compiled import compiled, entry
+from lintrans.compiled import compiled, entry, product
 from lintrans.sandbox.kernels.attention import (
     attend,
     attend_backward,
@@ -17,7 +17,17 @@ from lintrans.sandbox.kernels.attention import (
     put_back,
 )
 from lintrans.sandbox.kernels.draws import draw_kept, shuffle
-from lintrans.sandbox.kernels.layout import COLUMNS, LANES, PARTS, ROWS, add_narrow, is_common, rows_of, widen
+from lintrans.sandbox.kernels.layout import (
+    COLUMNS,
+    LANES,
+    ROWS,
+    SAMPLES,
+    STILL_ROWS,
+    add_narrow,
+    is_common,
+    rows_of,
+    widen,
+)
 from lintrans.sandbox.kernels.network import (
     apply_value,
     feed_forward,
@@ -40,7 +50,7 @@ class Batch(NamedTuple):
     factors: Array  # (sets, rows, COLUMNS)
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     """Memory of a block."""
 
     z: Array  # (d, p L LANES), as the next ones: the vectors, their scale and its bend, normed, e^score
@@ -66,15 +76,18 @@ class Room(NamedTuple):
     sums: Array  # (sets, 2, COLUMNS)
 
 
-FOUND, MEANS, XI, NORMED, OUT, BY_OUT, BY_NORMED, BY_XI, WORK = range(9)  # rows of columns in `Room.rows`
+FOUND, MEANS, XI, NORMED, OUT, BY_OUT, BY_NORMED, BY_XI, WORK = range(
+    9
+)  # rows of columns in `Workspace.rows`
 
 
 @compiled
-def room_for(sizes, n_weights, n_sets, dropout, learns):
+def workspace_for(sizes, n_weights, n_sets, dropout, learns):
     """Memory of a block; slopes of hidden units only if it learns."""
     n, entries, d = sizes.p * sizes.length * LANES, n_entries(sizes) * LANES, sizes.d
-    hidden = (sizes.width, ROWS, COLUMNS)
-    return Room(
+    n_rows = ROWS if learns else STILL_ROWS
+    hidden = (sizes.width, n_rows, COLUMNS)
+    return Workspace(
         np.zeros((d, n)),
         np.zeros(n),
         np.zeros(n),
@@ -88,188 +101,188 @@ def room_for(sizes, n_weights, n_sets, dropout, learns):
         np.zeros((n_weights, COLUMNS)),
         np.zeros((2 * d + 1, COLUMNS)),
         np.zeros((2 * d + 1, COLUMNS)),
-        np.zeros((9, ROWS, d + 1, COLUMNS)),
-        np.zeros((2, ROWS, COLUMNS)),
+        np.zeros((9, n_rows, d + 1, COLUMNS)),
+        np.zeros((2, n_rows, COLUMNS)),
         np.zeros(hidden),
         np.zeros(hidden if learns else (0, 0, 0)),
         np.zeros(hidden if dropout > 0.0 else (0, 0, 0)),
-        np.zeros((ROWS, sizes.n_tokens, COLUMNS)),
-        np.zeros((4, ROWS, COLUMNS)),
+        np.zeros((n_rows, sizes.n_tokens, COLUMNS)),
+        np.zeros((4, n_rows, COLUMNS)),
         np.zeros((n_sets, 2, COLUMNS)),
     )
 
 
 @compiled
-def prepare(sizes, norms, weights, room):
+def prepare(sizes, norms, weights, space):
     """Fill the tables of attention, and repeat the weights for the columns."""
     attend(
         sizes,
         weights,
         norms.attention,
         norms.attention_constant,
-        room.z,
-        room.scale,
-        room.bend,
-        room.normed,
-        room.weight,
+        space.z,
+        space.scale,
+        space.bend,
+        space.normed,
+        space.weight,
     )
-    fill_tables(sizes, room.weight, room.normed, room.table)
+    fill_tables(sizes, space.weight, space.normed, space.table)
     rows = rows_of(sizes)
     for k in range(rows.end):
         if is_common(k, rows):
-            widen(weights, k, room.wide, k)
+            widen(weights, k, space.wide, k)
 
 
 @compiled
-def forward(sizes, norms, weights, batch, first, n_rows, room):
+def forward(sizes, norms, weights, batch, first, n_rows, space):
     """Send a few rows of a batch through the network."""
     d = sizes.d
     for r in range(n_rows):
-        means, xi = room.rows[MEANS, r, :d], room.rows[XI, r, :d]
-        look_up(room.table, batch.places[first + r], room.rows[FOUND, r], means)
-        apply_value(sizes, room.wide, means, xi)
+        means, xi = space.rows[MEANS, r, :d], space.rows[XI, r, :d]
+        look_up(space.table, batch.places[first + r], space.rows[FOUND, r], means)
+        apply_value(sizes, space.wide, means, xi)
         norm(
             norms.feed_forward,
             norms.feed_forward_constant,
             xi,
-            room.scales[0, r],
-            room.scales[1, r],
-            room.rows[NORMED, r, :d],
+            space.scales[0, r],
+            space.scales[1, r],
+            space.rows[NORMED, r, :d],
         )
     feed_forward(
         sizes,
         weights,
-        room.wide,
+        space.wide,
         n_rows,
-        room.rows[NORMED],
-        room.rows[XI],
-        room.hidden,
-        room.bends,
-        room.keep,
-        room.unit,
-        room.rows[OUT],
+        space.rows[NORMED],
+        space.rows[XI],
+        space.hidden,
+        space.bends,
+        space.keep,
+        space.unit,
+        space.rows[OUT],
     )
     for r in range(n_rows):
         labels = batch.labels[first + r]
-        out = room.rows[OUT, r, :d]
+        out = space.rows[OUT, r, :d]
         read_out(
             sizes,
-            room.wide,
+            space.wide,
             out,
             labels,
-            room.shares[r],
-            room.losses[0, r],
-            room.losses[1, r],
-            room.losses[2, r],
-            room.losses[3, r],
+            space.shares[r],
+            space.losses[0, r],
+            space.losses[1, r],
+            space.losses[2, r],
+            space.losses[3, r],
         )
 
 
 @compiled
-def backward(sizes, weights, batch, first, n_rows, room, gradient):
+def backward(sizes, weights, batch, first, n_rows, space, gradient):
     """Add the gradient of a few rows that went `forward`."""
     d = sizes.d
     for r in range(n_rows):
         read_out_backward(
             sizes,
-            room.wide,
-            room.rows[OUT, r, :d],
+            space.wide,
+            space.rows[OUT, r, :d],
             batch.labels[first + r],
             batch.factors[0, first + r],
-            room.shares[r],
-            room.by_wide,
-            room.rows[BY_OUT, r, :d],
+            space.shares[r],
+            space.by_wide,
+            space.rows[BY_OUT, r, :d],
         )
     feed_forward_backward(
         sizes,
         weights,
         n_rows,
-        room.rows[NORMED],
-        room.hidden,
-        room.bends,
-        room.rows[BY_OUT],
+        space.rows[NORMED],
+        space.hidden,
+        space.bends,
+        space.rows[BY_OUT],
         gradient,
-        room.by_wide,
-        room.rows[BY_NORMED],
-        room.unit,
-        room.by_unit,
-        room.losses[2, 0],
+        space.by_wide,
+        space.rows[BY_NORMED],
+        space.unit,
+        space.by_unit,
+        space.losses[2, 0],
     )
     for r in range(n_rows):
-        means, found, by_xi = room.rows[MEANS, r, :d], room.rows[FOUND, r], room.rows[BY_XI, r, :d]
-        by_xi[:] = room.rows[BY_OUT, r, :d]
+        means, found, by_xi = space.rows[MEANS, r, :d], space.rows[FOUND, r], space.rows[BY_XI, r, :d]
+        by_xi[:] = space.rows[BY_OUT, r, :d]
         norm_backward(
-            room.rows[XI, r, :d],
-            room.scales[0, r],
-            room.scales[1, r],
-            room.rows[BY_NORMED, r, :d],
+            space.rows[XI, r, :d],
+            space.scales[0, r],
+            space.scales[1, r],
+            space.rows[BY_NORMED, r, :d],
             by_xi,
-            room.losses[2, r],
+            space.losses[2, r],
         )
-        by_mean = room.rows[BY_NORMED, r, :d]
-        value_backward(sizes, room.wide, means, by_xi, room.by_wide, by_mean)
-        put_back(room.by_table, batch.places[first + r], found[d], means, by_mean, room.rows[WORK, r])
+        by_mean = space.rows[BY_NORMED, r, :d]
+        value_backward(sizes, space.wide, means, by_xi, space.by_wide, by_mean)
+        put_back(space.by_table, batch.places[first + r], found[d], means, by_mean, space.rows[WORK, r])
 
 
 @compiled
-def gradient_of(sizes, norms, weights, batch, seeds, step, dropout, room, gradient):
-    """Gradient of a batch, (n_weights, LANES); adds loss and share of right answers to ``room.sums``."""
-    prepare(sizes, norms, weights, room)
-    room.by_table[:] = 0.0
+def gradient_of(sizes, norms, weights, batch, seeds, step, dropout, space, gradient):
+    """Gradient of a batch, (n_weights, LANES); adds loss and share of right answers to ``space.sums``."""
+    prepare(sizes, norms, weights, space)
+    space.by_table[:] = 0.0
     gradient[:] = 0.0
     rows = rows_of(sizes)
     for k in range(rows.end):
         if is_common(k, rows):
-            room.by_wide[k] = 0.0
+            space.by_wide[k] = 0.0
     for first in range(0, batch.labels.shape[0], ROWS):
         n_rows = min(ROWS, batch.labels.shape[0] - first)
         if dropout > 0.0:
-            draw_kept(seeds, step, first, n_rows, dropout, room.keep)
-        forward(sizes, norms, weights, batch, first, n_rows, room)
-        add_measures(batch, first, n_rows, room)
-        backward(sizes, weights, batch, first, n_rows, room, gradient)
+            draw_kept(seeds, step, first, n_rows, dropout, space.keep)
+        forward(sizes, norms, weights, batch, first, n_rows, space)
+        add_measures(batch, first, n_rows, space)
+        backward(sizes, weights, batch, first, n_rows, space, gradient)
     for k in range(rows.end):
         if is_common(k, rows):
-            add_narrow(room.by_wide, k, gradient, k)
+            add_narrow(space.by_wide, k, gradient, k)
     attend_backward(
         sizes,
         weights,
-        room.by_table,
-        room.z,
-        room.scale,
-        room.bend,
-        room.normed,
-        room.weight,
-        room.slopes,
-        room.by_vector,
+        space.by_table,
+        space.z,
+        space.scale,
+        space.bend,
+        space.normed,
+        space.weight,
+        space.slopes,
+        space.by_vector,
         gradient,
     )
 
 
 @compiled
-def add_measures(batch, first, n_rows, room):
-    """Add loss and right answers of a few rows to ``room.sums``, by the factors of each set."""
+def add_measures(batch, first, n_rows, space):
+    """Add loss and right answers of a few rows to ``space.sums``, by the factors of each set."""
     for which in range(batch.factors.shape[0]):
         for r in range(n_rows):
             factors = batch.factors[which, first + r]
             for i in range(2):
-                sums, found = room.sums[which, i], room.losses[i, r]
+                sums, found = space.sums[which, i], space.losses[i, r]
                 for c in range(COLUMNS):  # an idle column may hold anything
-                    sums[c] += factors[c] * found[c] if factors[c] > 0.0 else 0.0
+                    sums[c] += product(factors[c], found[c]) if factors[c] > 0.0 else 0.0
 
 
 @compiled
-def evaluate_block(sizes, norms, weights, batch, room, measured):
+def evaluate_block(sizes, norms, weights, batch, space, measured):
     """Loss and share of right answers by each set of factors: measured (sets, 2, LANES)."""
-    prepare(sizes, norms, weights, room)
-    room.sums[:] = 0.0
-    for first in range(0, batch.labels.shape[0], ROWS):
-        n_rows = min(ROWS, batch.labels.shape[0] - first)
-        forward(sizes, norms, weights, batch, first, n_rows, room)
-        add_measures(batch, first, n_rows, room)
+    prepare(sizes, norms, weights, space)
+    space.sums[:] = 0.0
+    for first in range(0, batch.labels.shape[0], STILL_ROWS):
+        n_rows = min(STILL_ROWS, batch.labels.shape[0] - first)
+        forward(sizes, norms, weights, batch, first, n_rows, space)
+        add_measures(batch, first, n_rows, space)
     for which in range(batch.factors.shape[0]):
         for i in range(2):
-            add_narrow(room.sums[which], i, measured[which], i)
+            add_narrow(space.sums[which], i, measured[which], i)
 
 
 @compiled
@@ -277,7 +290,7 @@ def fill_batch(places, labels, order, first, batch):
     """Copy the samples of every lane that stand at ``first`` of its order and after it into a batch."""
     size = batch.labels.size // LANES
     for s in range(size):
-        row, part = divmod(s, PARTS)
+        row, part = divmod(s, SAMPLES)
         for j in range(LANES):
             c = part * LANES + j
             if batch.factors[0, row, c] > 0.0:
@@ -290,14 +303,14 @@ def fill_batch(places, labels, order, first, batch):
 @compiled
 def empty_batch(n_groups, size):
     """Return a batch of a size; idle columns take the first entry of the tables of their lane."""
-    n_rows = (size + PARTS - 1) // PARTS
+    n_rows = (size + SAMPLES - 1) // SAMPLES
     batch = Batch(
         np.zeros((n_rows, n_groups, COLUMNS), np.int32),
         np.zeros((n_rows, COLUMNS), np.int64),
         np.zeros((1, n_rows, COLUMNS)),
     )
-    for s in range(n_rows * PARTS):
-        row, part = divmod(s, PARTS)
+    for s in range(n_rows * SAMPLES):
+        row, part = divmod(s, SAMPLES)
         for j in range(LANES):
             batch.places[row, :, part * LANES + j] = j
             if s < size:
@@ -308,11 +321,11 @@ def empty_batch(n_groups, size):
 @entry
 def gradients(sizes, norms, weights, batch, seeds, step, dropout):
     """Gradient (n_weights, LANES), and loss and share of right answers (2, LANES), of one batch."""
-    room = room_for(sizes, weights.shape[0], 1, dropout, True)
+    space = workspace_for(sizes, weights.shape[0], 1, dropout, True)
     gradient, sums = np.zeros(weights.shape), np.zeros((2, LANES))
-    gradient_of(sizes, norms, weights, batch, seeds, step, dropout, room, gradient)
+    gradient_of(sizes, norms, weights, batch, seeds, step, dropout, space, gradient)
     for i in range(2):
-        add_narrow(room.sums[0], i, sums, i)
+        add_narrow(space.sums[0], i, sums, i)
     return gradient, sums
 
 
@@ -321,8 +334,8 @@ def evaluate(sizes, norms, weights, batch):
     """Loss and share of right answers (sets, 2, LANES) of sequences by several sets of factors."""
     n_sets = batch.factors.shape[0]
     measured = np.zeros((n_sets, 2, LANES))
-    room = room_for(sizes, weights.shape[0], n_sets, 0.0, False)
-    evaluate_block(sizes, norms, weights, batch, room, measured)
+    space = workspace_for(sizes, weights.shape[0], n_sets, 0.0, False)
+    evaluate_block(sizes, norms, weights, batch, space, measured)
     return measured
 
 
@@ -368,8 +381,8 @@ def train(
     per_epoch = places.shape[0] // batch_size
     begin, end = span
     n_weights, n_sets = weights.shape[0], sets.factors.shape[0]
-    room, gradient = room_for(sizes, n_weights, 1, how.dropout, True), np.zeros(weights.shape)
-    still = room_for(sizes, n_weights, n_sets, 0.0, False)  # neither learns nor drops
+    space, gradient = workspace_for(sizes, n_weights, 1, how.dropout, True), np.zeros(weights.shape)
+    still = workspace_for(sizes, n_weights, n_sets, 0.0, False)  # neither learns nor drops
     batch = empty_batch(places.shape[1], batch_size)
     order = np.zeros((LANES, places.shape[0]), np.int64)
     n_epochs = end // per_epoch - begin // per_epoch
@@ -384,14 +397,14 @@ def train(
         if place == 0 or step == begin:
             shuffle(seeds, epoch, order)
         fill_batch(places, labels, order, place * batch_size, batch)
-        gradient_of(sizes, norms, weights, batch, seeds, step, how.dropout, room, gradient)
+        gradient_of(sizes, norms, weights, batch, seeds, step, how.dropout, space, gradient)
         relative = schedule[min(step, schedule.size - 1)]
         update(how, step + 1, relative, rates, weights, first, second, gradient)
         if place == per_epoch - 1:
             for i in range(2):
-                add_narrow(room.sums[0], i, epochs[done], i)
+                add_narrow(space.sums[0], i, epochs[done], i)
             epochs[done] /= per_epoch if begin <= epoch * per_epoch else np.nan  # begun in the middle
-            room.sums[:] = 0.0
+            space.sums[:] = 0.0
             done += 1
             if every > 0 and (epoch + 1) % every == 0:
                 evaluate_block(sizes, norms, weights, sets, still, measured[seen])

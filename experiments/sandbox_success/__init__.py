@@ -1,0 +1,1 @@
+"""Does a run find a circuit and read it: how often, how fast, and which one?"""
