@@ -98,7 +98,11 @@ def variance_shares(task: Task, xi: FloatArray, grid: Grid) -> tuple[FloatArray,
         heads = grid.sequences[:: grid.n_suffixes]
         group = np.unique(task.counts(heads), axis=0, return_inverse=True)[1].reshape(-1)
         counts = share_between(means, group) * by_prefix
-        return counts, by_prefix - counts, cells.var(axis=-2).mean(axis=-2).sum(axis=-1) / total
+        return (
+            counts,
+            np.maximum(by_prefix - counts, 0),
+            cells.var(axis=-2).mean(axis=-2).sum(axis=-1) / total,
+        )
 
 
 def pattern_shares(task: Task, xi: FloatArray, pattern: NDArray[np.int64], grid: Grid) -> FloatArray:

@@ -181,8 +181,11 @@ def _frozen(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _scales(given: Mapping[str, float] | Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    items = given.items() if isinstance(given, Mapping) else given
-    for name, _ in items:
+    items = tuple(given.items() if isinstance(given, Mapping) else given)
+    names = [name for name, _ in items]
+    if len(set(names)) < len(names):
+        raise InputError(f"scales must name each part once, got {', '.join(names)}; multiply the factors")
+    for name in names:
         parts_of(name, name="scales")
     return tuple((name, finite(f"scales of {name}", value)) for name, value in items)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +16,8 @@ from lintrans.cli.kit.options import Files, Json, Workers, command_group, exampl
 
 if TYPE_CHECKING:
     from lintrans.sandbox import Runs
+
+Number = TypeVar("Number", int, float)
 
 app = command_group()
 sandbox = command_group()
@@ -76,7 +78,11 @@ def train(
 
     Writes sandbox.h5, the figure sandbox.png and the page sandbox.html, unless --output, --figure and --page
     name other files. The run that is shown is the best: runs that solve the task first, then by circuit in
-    the order clustering head, signed head, even-weight, irregular, none, then by the time to solve.
+    the order clustering head, signed head, even-weight, irregular, none, then by the time to read it. With
+    --json the answer is a list, one row a seed, and figure and page are written only if they are named.
+
+    lintrans resume continues a training that was stopped and writes its file and figure; lintrans sandbox
+    page writes a page of it.
     """
     from lintrans.sandbox import RunSweep
     from lintrans.sandbox.page import check_plane
@@ -162,6 +168,12 @@ def study(
     from lintrans.sandbox import StudySweep, cases
 
     learned = task.made
+    for name, listed, one, usual in (
+        ("rate", rates, training.rate, TrainingOptions.rate),
+        ("width", widths, model.width, ModelOptions.width),
+        ("batch-size", batch_sizes, training.batch_size, TrainingOptions.batch_size),
+    ):
+        _refuse_both(name, listed, one, usual)
     settings = cases(
         model.made(learned),
         training.made,
@@ -454,13 +466,31 @@ def _steps(text: str) -> list[int]:
 def _wholes(name: str, text: str) -> list[int]:
     from lintrans.errors import count
 
-    return [count(name, ranges.whole(word), minimum=0) for word in text.split(",")] if text else []
+    return _different(name, [count(name, ranges.whole(word), minimum=0) for word in text.split(",") if text])
 
 
 def _numbers(name: str, text: str) -> list[float]:
     from lintrans.errors import positive
 
-    return [positive(name, word) for word in text.split(",")] if text else []
+    return _different(name, [positive(name, word) for word in text.split(",") if text])
+
+
+def _different(name: str, values: list[Number]) -> list[Number]:
+    from lintrans.errors import InputError
+
+    if len(set(values)) < len(values):
+        listed = ",".join(f"{value:g}" for value in values)
+        raise InputError(f"{name} must be different, got {listed}; write each once")
+    return values
+
+
+def _refuse_both(name: str, listed: str, one: float, usual: float) -> None:
+    from lintrans.errors import InputError
+
+    if listed and one != usual:
+        raise InputError(
+            f"--{name} and --{name}s must not both be given, got {one:g} and {listed}; leave one out"
+        )
 
 
 def _refuse(file: Path, needed: str, **given: Any) -> None:
