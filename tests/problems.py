@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lintrans.attention.transformer import FullWeights, TwoFactorWeights
 from lintrans.errors import InputError, LintransError
 from lintrans.minibatch import Batches, Population, escape_times, risk_map, stationary_density
 from lintrans.prompts.prompt import Prompt, example_data
+from lintrans.sandbox import Training, cases, measure_run, study, train
 from lintrans.sweeps import store
 from lintrans.sweeps.executors import Threads
 from lintrans.two_factor import (
@@ -122,4 +124,19 @@ OF_BATCHES = {
     "batches near a mode": lambda: verify_batches(
         NEAR, step_size=0.05, value=0.5, key_query=np.eye(2), batches=Batches(2, n_steps=40)
     ),
+}
+
+
+def of_the_sandbox(what):
+    """A small result of the sandbox; one training serves two of them."""
+    short = Training(n_epochs=2)
+    if what == "study":
+        return study(cases(training=short, widths=[2, 4]), seeds=[0, 1])
+    runs = train(seeds=[0, 1], training=short, n_snapshots=2)
+    return runs if what == "runs" else measure_run(runs, 1)
+
+
+OF_THE_SANDBOX = {
+    f"{what} of the sandbox": functools.partial(of_the_sandbox, what)
+    for what in ("runs", "study", "measures")
 }

@@ -1,8 +1,8 @@
 """Figures: a result in, a Matplotlib figure out. The registry names the figure of every kind of result.
 
-Figures are one journal column wide (3.5 inches). Colours follow the palette of Okabe and Ito, with lightness
-adjusted so that regimes also differ in grey: by at least 8 in CIE L*. Dense layers are rasterised, so PDF and
-SVG files stay small.
+Figures are one journal column wide (3.5 inches), those of the sandbox two. Colours follow the palette of
+Okabe and Ito, with lightness adjusted so that regimes also differ in grey: by at least 8 in CIE L*. Dense
+layers are rasterised, so PDF and SVG files stay small.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def draw_shares(axes: Axes, found: Fates) -> None:
         axes.errorbar(share.value, y, xerr=ends, color="k", lw=0.7, capsize=1.5)
     axes.set_yticks(range(len(shares)), list(shares))
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="share of runs, with 95 % interval", title="fates")
+    axes.set(xlim=(0, 1), xlabel="share of runs, with 95 % interval", ylabel="fate")
 
 
 def _plane(axes: Axes, result: Runs, seed: int, flat: NDArray[np.float64]) -> None:
@@ -136,6 +136,8 @@ def draw_study(result: Study) -> Figure:
         _box(spikes, found.spikes[solved].astype(np.float64), y)
     shares.set_yticks(range(n), result.case.tolist())
     shares.set_ylim(n - 0.5, -0.5)
+    for axes in (shares, times, spikes):
+        axes.set_ylabel("setting", visible=axes is shares)
     shares.set(xlim=(0, 1), xlabel=f"share of {result.seed.size} runs")
     times.set(xlabel="epoch at which\nthe circuit is read", xlim=(0, None))
     spikes.set(xlabel="loss spikes of\na solved run", xlim=(0, None))
@@ -183,14 +185,22 @@ def draw_history(result: History) -> Figure:
     slopes.set(yscale="log", ylabel="norm of the gradient", xlabel="step")
     slopes.legend(fontsize=5, ncols=2)
     if result.sharpness is not None:
-        curved.plot(step, np.maximum(result.sharpness, FLOOR), color="0.6", label="sharpness")
+        _eigenvalues(curved, step, result.sharpness, "0.6", "sharpness")
     if result.preconditioned is not None:
-        curved.plot(step, result.preconditioned, color="k", label="preconditioned by Adam")
+        _eigenvalues(curved, step, result.preconditioned, "k", "preconditioned by Adam")
     curved.plot(step, result.least_xi, color=LOOKS["signed head"][0], ls="--", label=r"least $|\xi|$")
     curved.plot(step, result.edge, color="k", ls=":", lw=0.8, label="edge of stability")
     curved.set(yscale="log", ylabel=r"curvature, and least $|\xi|$", xlabel="step")
     curved.legend(fontsize=6)
     return figure
+
+
+def _eigenvalues(
+    axes: Axes, step: NDArray[np.int64], values: NDArray[np.float64], color: str, label: str
+) -> None:
+    """Largest eigenvalue over the steps, and the next ones as thinner lines."""
+    for i, column in enumerate(np.maximum(values, FLOOR).T):
+        axes.plot(step, column, color=color, lw=0.9 if i == 0 else 0.4, label=label if i == 0 else None)
 
 
 class Frames:

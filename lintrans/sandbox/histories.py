@@ -26,6 +26,7 @@ from lintrans.sweeps.results import Result, axis, categories, on
 
 FloatArray = NDArray[np.float64]
 N_CROSSED = 8  # sequences that are named
+N_EIGENVALUES = 3  # of the Hessian
 HEAD = (
     *("steps", "loss", "accuracy", "counts", "order", "suffix", "mass", "clusters", "least |xi|"),
     *("sharpness", "preconditioned", "circuit"),
@@ -36,9 +37,9 @@ HEAD = (
 class History(Result):
     """Measures of one run over its training.
 
-    Sharpness is the largest eigenvalue of the Hessian of the training loss over the weights that are trained,
-    in units of the learning rate of each; with Adam the preconditioned one is held against the edge of
-    stability, and is NaN before the first step. The edge is that of full-batch training with moments that
+    Sharpness are the largest eigenvalues of the Hessian of the training loss over the weights that are
+    trained, in units of the learning rate of each; with Adam the preconditioned one is held against the edge
+    of stability, and is NaN before the first step. The edge is that of full-batch training with moments that
     stand still: batches can be unstable below it.
     """
 
@@ -46,6 +47,7 @@ class History(Result):
 
     step: NDArray[np.int64] = axis("steps done")
     weights: NDArray[np.str_] = axis("part of the weights")
+    eigenvalue: NDArray[np.int64] = axis("number of an eigenvalue, the largest first")
     loss: FloatArray = on("step", text="cross entropy of the training set, in nats")
     accuracy: FloatArray = on("step", text="share of right answers on the population, or a sample of it")
     between_counts: FloatArray = on(
@@ -60,9 +62,14 @@ class History(Result):
     label: NDArray[np.int8] = categories("step", name="circuit label", labels=LABELS)
     gradient: FloatArray = on("step", "weights", text="norm of the gradient of the training loss")
     edge: FloatArray = on("step", text="curvature above which the optimiser is unstable; inf at rate 0")
-    sharpness: FloatArray | None = on("step", text="largest eigenvalue of the Hessian", optional=True)
+    sharpness: FloatArray | None = on(
+        "step", "eigenvalue", text="largest eigenvalues of the Hessian", optional=True
+    )
     preconditioned: FloatArray | None = on(
-        "step", text="largest eigenvalue of the Hessian over Adam's root of the second moment", optional=True
+        "step",
+        "eigenvalue",
+        text="largest eigenvalues of the Hessian over Adam's root of the second moment",
+        optional=True,
     )
 
     def summary(self) -> dict[str, Any]:
@@ -85,11 +92,13 @@ class History(Result):
     def lines(self) -> list[tuple[str, ...]]:
         """Measures at about ten steps, as rows of a table."""
         chosen = np.unique(np.linspace(0, self.step.size - 1, 11).round().astype(int)).tolist()
-        return [HEAD, *(self._line(i) for i in chosen)]
+        clusters = f"clusters of {Task(**self.settings['task']).n_classes}"
+        head = tuple(clusters if name == "clusters" else name for name in HEAD)
+        return [head, *(self._line(i) for i in chosen)]
 
     def _line(self, i: int) -> tuple[str, ...]:
         shares = (x[i] for x in (self.accuracy, self.between_counts, self.order, self.suffix, self.mass))
-        curved = (x[i] if x is not None else np.nan for x in (self.sharpness, self.preconditioned))
+        curved = (x[i, 0] if x is not None else np.nan for x in (self.sharpness, self.preconditioned))
         return (
             str(self.step[i]),
             f"{self.loss[i]:.3g}",
@@ -156,7 +165,10 @@ def measure_run(
     columns: dict[str, Any] = {name: np.array([one[name] for one in measured]) for name in measured[0]}
     columns["edge"] = np.array([_edge(task, training, step) for step in chosen.tolist()])
     settings = {**runs.settings, "seed": int(seed), "curvature": curvature}
-    return History(step=chosen, weights=np.array(PARTS), **vars(whole), **columns, settings=settings)
+    ranks = np.arange(1, N_EIGENVALUES + 1)
+    return History(
+        step=chosen, weights=np.array(PARTS), eigenvalue=ranks, **vars(whole), **columns, settings=settings
+    )
 
 
 def spikes_of_run(
@@ -249,16 +261,14 @@ def _measure(item: tuple[int, _Point]) -> tuple[int, dict[str, Any]]:
     return number, measured | (_curvature(at) if at.curvature else {})
 
 
-def _curvature(at: _Point) -> dict[str, float]:
+def _curvature(at: _Point) -> dict[str, FloatArray]:
     weights = unflatten(at.task, at.model, at.state[0])
     where = at.task, at.model, weights, at.sequences, at.shares
-    rates = at.training.rates(at.task, at.model)
-    if not np.isfinite(at.state).all():
-        plain = preconditioned = np.nan
-    else:
-        plain, preconditioned = float(sharpness(*where, factors=rates)[0]), np.nan
+    plain = preconditioned = np.full(N_EIGENVALUES, np.nan)
+    if np.isfinite(at.state).all():
+        plain = sharpness(*where, factors=at.training.rates(at.task, at.model), n=N_EIGENVALUES)
         if at.training.optimizer == "adam" and at.step > 0:
             factors = preconditioner(at.task, at.model, at.training, at.state[2], at.step)
-            preconditioned = float(sharpness(*where, factors=factors)[0])
+            preconditioned = sharpness(*where, factors=factors, n=N_EIGENVALUES)
     found = {"sharpness": plain}
     return found | ({"preconditioned": preconditioned} if at.training.optimizer == "adam" else {})

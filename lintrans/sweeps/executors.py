@@ -8,6 +8,7 @@ the iterator it returns gives up what is still being worked on.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import logging
 import os
@@ -196,7 +197,8 @@ class Dask:
         """Client of the cluster, which is started here if none was named."""
         from distributed import Client, LocalCluster
 
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, contextlib.ExitStack() as begin:
+            begin.enter_context(_uncollected())
             address: Any = self.scheduler
             if address is None:
                 address = stack.enter_context(
@@ -215,7 +217,26 @@ class Dask:
                     f"scheduler must be the address of a running Dask scheduler, got {short(address)}: "
                     f"{short(str(error))}; e.g. tcp://127.0.0.1:8786"
                 ) from None
-            yield stack.enter_context(client)
+            stack.enter_context(client)
+            begin.close()
+            yield client
+
+
+@contextlib.contextmanager
+def _uncollected() -> Generator[None]:
+    """Collect no garbage meanwhile.
+
+    A client that was lost closes itself when it is collected. If that happens while another one begins, it
+    waits for ever for a lock that this one holds.
+    """
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _map(

@@ -52,8 +52,10 @@ COMMANDS = {  # name of the golden file: the command that writes it
     "escapes": f"escapes {ONE_MODE} {FEW} --step-size 2.5e-4 --batch-size 2",
     "escapes_trained": f"escapes {MANY_MODES} {FEW} --step-size 1.2e-4 --batch-size 2 "
     "--sampling without-replacement",
+    "sandbox_runs": "sandbox train --seeds 1:3 --epochs 3 --snapshots 2 --d 3 --n-train 256",
+    "sandbox_study": "sandbox study --seeds 0:2 --epochs 1 --widths 4,8",
 }
-EXACT = [*COMMANDS, "batch_verification"]  # which no command writes
+EXACT = [*COMMANDS, "batch_verification", "sandbox_measures"]  # the last are of no single command
 
 
 def write(name: str, path: Path) -> None:
@@ -63,7 +65,8 @@ def write(name: str, path: Path) -> None:
         _run([*COMMANDS[name].split(), "--output", str(path), "--figure", str(figure), "--quiet"])
         figure.unlink()
     else:
-        lt.save({"batch_verification": batches, "phase_diagram": compute}[name](), path)
+        made = {"batch_verification": batches, "phase_diagram": compute, "sandbox_measures": measures}
+        lt.save(made[name](), path)
 
 
 def environment() -> dict[str, str]:
@@ -98,6 +101,14 @@ def batches():
     ]
     batches = Batches(2, n_steps=40)
     return verify_batches(prompts, step_size=0.05, value=0.5, key_query=np.eye(2), batches=batches)
+
+
+def measures():
+    """Measures of a short run of the sandbox."""
+    from lintrans.sandbox import Training, measure_run, train
+
+    runs = train(seeds=[1], training=Training(n_epochs=2), n_snapshots=2)
+    return measure_run(runs, 1, curvature=False)
 
 
 def _run(words: list[str]) -> None:

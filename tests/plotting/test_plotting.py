@@ -9,7 +9,7 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from problems import OF_BATCHES, OF_THE_PLANE
+from problems import OF_BATCHES, OF_THE_PLANE, OF_THE_SANDBOX
 
 import lintrans as lt
 from lintrans import registry
@@ -54,6 +54,7 @@ MAKERS = {
     "basin beyond crisis": lambda: lt.basin_map(1.8, u=WINDOW, v=WINDOW),
     **OF_THE_PLANE,
     **OF_BATCHES,
+    **OF_THE_SANDBOX,
     "orbit": lambda: lt.orbit(1.1, 0.4, 0.3, n_steps=40),
     "verification": verification,
 }
@@ -182,12 +183,12 @@ def test_variables_of_a_bifurcation_diagram(name, variable):
     assert symbol in figure.axes[0].get_ylabel()
 
 
-def test_figures_are_one_column_wide_and_leave_pyplot_alone():
+def test_figures_are_one_or_two_columns_wide_and_leave_pyplot_alone():
     before = dict(pyplot.rcParams)
     before.pop("backend")  # chosen when first read
     figures = pyplot.get_fignums()  # other tests may have left some
     for name in MAKERS:
-        assert drawn(name).get_size_inches()[0] == 3.5
+        assert drawn(name).get_size_inches()[0] == (7.0 if "sandbox" in name else 3.5)  # of several panels
     assert pyplot.get_fignums() == figures
     assert {name: pyplot.rcParams[name] for name in before} == before
 
@@ -199,11 +200,12 @@ def test_figures_are_one_column_wide_and_leave_pyplot_alone():
 def test_axes_are_labelled_with_their_symbols(name):
     figure, result = drawn(name), made(name)
     assert all(axes.get_ylabel() for axes in figure.axes)
-    assert figure.axes[
-        0 if result.kind in ("basin_map", "risk_map") else -1
-    ].get_xlabel()  # no colour bar has one
+    place = 0 if result.kind in ("basin_map", "risk_map") else 2 if name in OF_THE_SANDBOX else -1
+    assert figure.axes[place].get_xlabel()  # no colour bar has one, nor a second axis
     found = " ".join(labels(figure))
-    if result.kind == "risk_map":
+    if name in OF_THE_SANDBOX:
+        assert "training loss (nats)" in found or "share of 2 runs" in found
+    elif result.kind == "risk_map":
         assert "risk of leaving" in found and "batch size $B$" in found
     elif result.kind in OF_ONE_RUN:
         assert rf"$\mu={result.settings['mu']:.6g}$" in figure.axes[0].get_title()

@@ -175,9 +175,11 @@ def test_a_history_says_what_happened(runs):
     found = measure_run(runs, 1, steps=[0, 640, 3840])
     assert found.label[-1] == runs.fates.label[runs.row(1)]
     assert found.between_counts + found.order + found.suffix == pytest.approx(1)
-    assert np.isnan(found.preconditioned[0])
-    assert (found.sharpness > 0).all()
+    assert np.isnan(found.preconditioned[0]).all()
+    assert (found.sharpness[:, 0] > 0).all()
+    assert (np.diff(found.sharpness, axis=1) <= 0).all()
     assert found.edge == pytest.approx(38 / 3e-3)
+    assert found.lines()[0][7] == "clusters of 6"
     at_snapshots = measure_run(runs, 1, curvature=False)
     assert at_snapshots.loss[-1] == pytest.approx(found.loss[-1], rel=1e-13)
     assert at_snapshots.sharpness is None
