@@ -1,12 +1,14 @@
 """Compiled loops of the sandbox: a block of runs trains side by side, one lane a seed.
 
-`layout` says where everything lies. `training` goes from step to step: it draws batches (`draws`), sends them
-forward and back through `attention` and `network`, and turns gradients into steps (`steps`). `functions` are
-the exponential and gelu as polynomials, `norms` the norm of vectors.
+`layout` says where everything lies. `training` goes from step to step: it fills batches (`batches`) in the
+order that `draws` shuffles, sends them forward and back (`passes`, through `attention` and `network`), and
+turns gradients into steps (`steps`). `functions` are the exponential and gelu as polynomials, `norms` the
+norm of vectors.
 """
 
 from __future__ import annotations
 
+from lintrans.sandbox.kernels.batches import Batch
 from lintrans.sandbox.kernels.layout import (
     ADAM,
     COLUMNS,
@@ -20,7 +22,7 @@ from lintrans.sandbox.kernels.layout import (
     Sizes,
     Steps,
 )
-from lintrans.sandbox.kernels.training import Batch, evaluate, gradients, train
+from lintrans.sandbox.kernels.training import evaluate, gradients, train
 
 __all__ = [
     "ADAM",
