@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Entry = TypeVar("Entry", bound=np.generic)
+Kind = TypeVar("Kind")
 
 MAX_COUNT = 10**9
 MAX_HISTORY_BYTES = 2**30  # of a training run
@@ -84,6 +85,20 @@ def count(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_COUNT) 
             f"{name} must lie between {minimum} and {maximum}, got {short(number)}; choose a count in range"
         )
     return number
+
+
+def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
+    """Return ``value`` if it is of one of our own classes.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if not isinstance(value, kind):
+        made = kind.__name__
+        raise InputError(f"{name} must be made by {made}, got {short(value)}; pass {made}(...)")
+    return value
 
 
 def check_seed(seed: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, short
+from lintrans.errors import InputError, instance
 from lintrans.minibatch import kernels
 from lintrans.minibatch.population import Population
 from lintrans.minibatch.sampling import Batches
@@ -77,10 +77,7 @@ class BatchSweep(Sweep):
     batches: Batches
 
     def __post_init__(self) -> None:
-        if not isinstance(self.batches, Batches):
-            raise InputError(
-                f"batches must be made by Batches, got {short(self.batches)}; pass Batches(32), for example"
-            )
+        instance("batches", self.batches, Batches)
 
     @property
     @abstractmethod

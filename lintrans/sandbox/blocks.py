@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import MAX_COUNT, InputError, check_seed, count, settle, short
+from lintrans.errors import MAX_COUNT, InputError, check_seed, count, instance, settle, short
 from lintrans.sandbox import kernels
 from lintrans.sandbox.kernels import COLUMNS, LANES, SAMPLES, Batch, Norms, Sizes
 from lintrans.sandbox.model import Model, initial_weights
@@ -78,6 +78,9 @@ class Block:
     def __post_init__(self) -> None:
         if not 1 <= len(self.seeds) <= LANES:
             raise InputError(f"a block must have 1 to {LANES} seeds, got {len(self.seeds)}; use several")
+        instance("task", self.task, Task)
+        instance("model", self.model, Model)
+        instance("training", self.training, Training)
         settle(self, seeds=tuple(check_seed(seed) for seed in self.seeds))
         self.training.n_steps(self.task)  # a batch must fit
 

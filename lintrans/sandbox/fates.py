@@ -74,8 +74,12 @@ class Fates:
 
     def shares(self) -> dict[str, Proportion]:
         """Share of each label, with its 95 % interval."""
-        counts = np.bincount(self.label.ravel(), minlength=len(LABELS)).tolist()
-        return {name: proportion(n, self.label.size) for name, n in zip(LABELS, counts, strict=True)}
+        return {name: proportion(n, self.label.size) for name, n in label_counts(self.label).items()}
+
+
+def label_counts(label: NDArray[np.integer[Any]]) -> dict[str, int]:
+    """Runs with each label, by name, from their numbers in `LABELS`."""
+    return dict(zip(LABELS, np.bincount(label.ravel(), minlength=len(LABELS)).tolist(), strict=True))
 
 
 def fates(block: Block, progress: Advance, steps: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

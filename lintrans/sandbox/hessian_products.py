@@ -51,19 +51,13 @@ class Point(NamedTuple):
     norms: tuple[NormAt, NormAt]
     slopes: tuple[Array, Array]  # first and second derivative of gelu
     share: Array  # (n, 1)
-    by: Backward
+    by: network.Backward
+    by_attention: AttentionBackward
 
 
-class Backward(NamedTuple):
-    """Gradients by what the network computes, in the order in which they are found."""
+class AttentionBackward(NamedTuple):
+    """Gradients by what attention computes, in the order in which they are found."""
 
-    logits: Array
-    out: Array
-    hidden: Array
-    before: Array
-    normed_xi: Array
-    xi: Array
-    means: Array
     table: Array  # (L p, d + 1): by the mean vectors, and by their product with the mean, put back
     scores: Array  # (L p, 1)
     normed: Array  # (L p, d)
@@ -134,8 +128,10 @@ def point(
     )
     density = np.exp(-(found.before**2) / 2) / math.sqrt(2 * math.pi)
     slopes = network.gelu_slope(found.before), density * (2 - found.before**2)
-    by = _backward(weights, found, task.labels(tokens), share, attention, norms, slopes)
-    return Point(weights, found, attention, vectors, norms, slopes, share, by)
+    labels = task.labels(tokens)
+    by = network.after_attention_backward(model, weights, found.after_attention, labels, share[:, 0])
+    by_attention = _attention_backward(weights, found, attention, by.means)
+    return Point(weights, found, attention, vectors, norms, slopes, share, by, by_attention)
 
 
 def norm_at(model: Model, norm: str, z: Array) -> NormAt:
@@ -163,31 +159,14 @@ def norm_at(model: Model, norm: str, z: Array) -> NormAt:
     return NormAt(z, np.ones_like(square), np.zeros_like(square), np.zeros_like(square))
 
 
-def _backward(
-    weights: Weights,
-    found: network.Layers,
-    labels: Array,
-    share: Array,
-    attention: Array,
-    norms: tuple[NormAt, NormAt],
-    slopes: tuple[Array, Array],
-) -> Backward:
-    by_logits = found.shares.copy()
-    by_logits[np.arange(len(labels)), labels] -= 1
-    by_logits *= share
-    by_out = by_logits @ weights.tokens
-    by_hidden = by_out @ weights.down
-    by_before = by_hidden * slopes[0]
-    by_normed_xi = by_before @ weights.up
-    by_xi = by_out + norms[1].forward(by_normed_xi)
-    by_means = by_xi @ weights.value
+def _attention_backward(
+    weights: Weights, found: network.Layers, attention: Array, by_means: Array
+) -> AttentionBackward:
     table = attention.T @ np.concatenate([by_means, _dot(by_means, found.means)], axis=1)
     vectors = found.normed.reshape(-1, found.xi.shape[1])
     scores = _dot(table[:, :-1], vectors) - table[:, -1:]
     normed = table[:, :-1] + scores * weights.query / math.sqrt(len(weights.query))
-    return Backward(
-        by_logits, by_out, by_hidden, by_before, by_normed_xi, by_xi, by_means, table, scores, normed
-    )
+    return AttentionBackward(table, scores, normed)
 
 
 class _Forward(NamedTuple):
@@ -227,6 +206,7 @@ def _forward(at: Point, d: Weights) -> _Forward:
 def _derivative(at: Point, d: Weights) -> Weights:
     """Derivative of the gradient along directions d; its parts have the directions in front."""
     w, x, by, (first, second) = at.weights, at.found, at.by, at.norms
+    back = at.by_attention
     f, factor = _forward(at, d), 1 / math.sqrt(len(w.query))
 
     by_logits = x.shares * (f.logits - _dot(x.shares, f.logits)) * at.share
@@ -240,10 +220,10 @@ def _derivative(at: Point, d: Weights) -> Weights:
     inner = _dot(by_means, x.means) + _dot(by.means, f.means)
     change = np.concatenate([by_means, inner], axis=-1)
     fixed = np.concatenate([by.means, _dot(by.means, x.means)], axis=-1)
-    table = f.scores[:, :, None] * by.table + at.attention.T @ (change - f.mean_scores[:, :, None] * fixed)
-    by_scores = _dot(table[..., :-1], at.vectors) + _dot(by.table[:, :-1], f.vectors) - table[..., -1:]
-    by_query = by_scores * w.query + by.scores * d.query[:, None]
-    by_sums = first.backward(by.normed, f.sums, table[..., :-1] + by_query * factor)
+    table = f.scores[:, :, None] * back.table + at.attention.T @ (change - f.mean_scores[:, :, None] * fixed)
+    by_scores = _dot(table[..., :-1], at.vectors) + _dot(back.table[:, :-1], f.vectors) - table[..., -1:]
+    by_query = by_scores * w.query + back.scores * d.query[:, None]
+    by_sums = first.backward(back.normed, f.sums, table[..., :-1] + by_query * factor)
     by_pairs = by_sums.reshape(len(by_sums), *x.sums.shape)
 
     by_tokens = _turned(by_logits) @ x.out + by.logits.T @ f.out
@@ -251,7 +231,7 @@ def _derivative(at: Point, d: Weights) -> Weights:
     return Weights(
         tokens=by_tokens,
         positions=by_pairs.sum(axis=2),
-        query=(by_scores * at.vectors + by.scores * f.vectors).sum(axis=1) * factor,
+        query=(by_scores * at.vectors + back.scores * f.vectors).sum(axis=1) * factor,
         value=_turned(by_xi) @ x.means + by.xi.T @ f.means,
         up=_turned(by_before) @ x.normed_xi + by.before.T @ f.normed_xi,
         up_bias=by_before.sum(axis=1),

@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from lintrans.sandbox.model import Model, Weights, unflatten
+from lintrans.sandbox.model import Model, Weights, check_shapes, unflatten
 from lintrans.sandbox.network import is_right, layers
 from lintrans.sandbox.task import Task
 from lintrans.sandbox.xi import CHUNK, FloatArray, attention_tables, one_hot, sequence_grid, xi_and_mass
@@ -189,6 +189,11 @@ def circuit(task: Task, model: Model, weights: Weights, *, accuracy: float | Non
     accuracy
         On the population, if it is known already.
 
+    Raises
+    ------
+    InputError
+        If the weights are not of the model.
+
     Examples
     --------
     Without training there is no circuit:
@@ -197,6 +202,7 @@ def circuit(task: Task, model: Model, weights: Weights, *, accuracy: float | Non
     >>> circuit(Task(), Model(), initial_weights(Task(), Model())).label
     'none'
     """
+    check_shapes(task, model, weights)
     with np.errstate(all="ignore"):
         xi = xi_and_mass(task, model, weights, sequence_grid(task).sequences)[0]
         if not (np.isfinite(xi).all() and np.isfinite(weights.flat).all()):

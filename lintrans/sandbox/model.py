@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from lintrans.errors import InputError, count, finite, finite_array, positive, settle, short
+from lintrans.errors import InputError, count, finite, finite_array, instance, positive, settle, short
 from lintrans.sandbox.task import Task, random_words
 
 FloatArray = NDArray[np.float64]
@@ -191,6 +191,23 @@ def check_weights(task: Task, model: Model, parts: Mapping[str, ArrayLike]) -> W
     return Weights(**found)
 
 
+def check_shapes(task: Task, model: Model, weights: Weights) -> None:
+    """Refuse weights of other shapes than those of a model; leading axes are free.
+
+    Raises
+    ------
+    InputError
+        If they are no `Weights`, or a part has another shape.
+    """
+    instance("weights", weights, Weights)
+    for (name, shape), part in zip(model.shapes(task).items(), weights, strict=True):
+        if part.shape[part.ndim - len(shape) :] != shape:
+            raise InputError(
+                f"weights must be of this task and model, {name} of shape {shape}, got {part.shape}; "
+                "check task and model"
+            )
+
+
 def initial_weights(
     task: Task, model: Model, seed: int = 0, *, scales: Mapping[str, float] | None = None
 ) -> Weights:
@@ -246,7 +263,7 @@ def parts_of(name_of_part: str, *, name: str) -> tuple[str, ...]:
     if name_of_part not in GROUPS:
         known = ", ".join([*GROUPS, *PARTS])
         raise InputError(
-            f"{name} must be of parts of the model, got {short(name_of_part)}; choose from {known}"
+            f"{name} must name parts of the model, got {short(name_of_part)}; choose from {known}"
         )
     return GROUPS[name_of_part]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
-from lintrans.sandbox.model import Model, Weights
+from lintrans.sandbox.model import Model, Weights, check_shapes
 from lintrans.sandbox.task import Task, check_sequences
 
 Array = NDArray[Any]
@@ -21,18 +21,11 @@ Array = NDArray[Any]
 SHORT = 1e-150  # a shorter vector turns nothing in a norm: with its constant, its direction does not matter
 
 
-class Layers(NamedTuple):
-    """Everything the network computes of n sequences, in its order.
+class AfterAttention(NamedTuple):
+    """What the network computes of the mean vectors that attention takes of n sequences, in its order.
 
     Attributes
     ----------
-    sums : (L, p, d) array
-        Token plus position, z of every pair before the norm.
-    normed : (L, p, d) array
-    scores : (L, p) array
-        z . q / sqrt d.
-    attention : (n, L) array
-        Softmax over the positions of a sequence.
     means : (n, d) array
         Mean of the normed vectors of a sequence, weighted by attention.
     xi : (n, d) array
@@ -49,6 +42,32 @@ class Layers(NamedTuple):
         Softmax of the logits: the probability of each answer.
     """
 
+    means: Array
+    xi: Array
+    normed_xi: Array
+    before: Array
+    hidden: Array
+    out: Array
+    logits: Array
+    shares: Array
+
+
+class Layers(NamedTuple):
+    """Everything the network computes of n sequences, in its order.
+
+    Attributes
+    ----------
+    sums : (L, p, d) array
+        Token plus position, z of every pair before the norm.
+    normed : (L, p, d) array
+    scores : (L, p) array
+        z . q / sqrt d.
+    attention : (n, L) array
+        Softmax over the positions of a sequence.
+    means, xi, normed_xi, before, hidden, out, logits, shares
+        As of `AfterAttention`.
+    """
+
     sums: Array
     normed: Array
     scores: Array
@@ -62,9 +81,31 @@ class Layers(NamedTuple):
     logits: Array
     shares: Array
 
+    @property
+    def after_attention(self) -> AfterAttention:
+        """The last eight."""
+        return AfterAttention(*self[-len(AfterAttention._fields) :])
+
+
+class Backward(NamedTuple):
+    """Gradients of the loss by what the network computes after attention, in the order they are found."""
+
+    logits: Array
+    out: Array
+    hidden: Array
+    before: Array
+    normed_xi: Array
+    xi: Array
+    means: Array
+
 
 def layers(task: Task, model: Model, weights: Weights, sequences: ArrayLike) -> Layers:
     """Send sequences (n, L) through the network.
+
+    Raises
+    ------
+    InputError
+        If weights are not of the model, or sequences not of the task.
 
     Examples
     --------
@@ -76,6 +117,7 @@ def layers(task: Task, model: Model, weights: Weights, sequences: ArrayLike) -> 
     >>> layers(task, model, weights, task.population()[:1]).attention.round(3).tolist()[0][:3]
     [0.083, 0.083, 0.083]
     """
+    check_shapes(task, model, weights)
     tokens = check_sequences(task, sequences)
     sums = weights.positions[:, None, :] + weights.tokens[None, : task.p, :]
     normed = normalize(model, model.attention_norm, sums)
@@ -83,15 +125,18 @@ def layers(task: Task, model: Model, weights: Weights, sequences: ArrayLike) -> 
     place = np.arange(task.length)
     attention = softmax(scores[place, tokens])
     means = np.einsum("nt,ntd->nd", attention, normed[place, tokens])
+    return Layers(sums, normed, scores, attention, *after_attention(model, weights, means))
+
+
+def after_attention(model: Model, weights: Weights, means: Array) -> AfterAttention:
+    """Send mean vectors (n, d) of attention through the rest of the network."""
     xi = means @ weights.value.T
     normed_xi = normalize(model, model.feed_forward_norm, xi)
     before = normed_xi @ weights.up.T + weights.up_bias
     hidden = gelu(before)
     out = xi + hidden @ weights.down.T + weights.down_bias
     logits = out @ weights.tokens.T
-    return Layers(
-        sums, normed, scores, attention, means, xi, normed_xi, before, hidden, out, logits, softmax(logits)
-    )
+    return AfterAttention(means, xi, normed_xi, before, hidden, out, logits, softmax(logits))
 
 
 def losses(found: Layers, labels: ArrayLike) -> Array:
@@ -140,40 +185,50 @@ def gradient(
     n, p, length = len(tokens), task.p, task.length
     found = layers(task, model, weights, tokens)
     share = np.full(n, 1 / n) if shares is None else np.asarray(shares, dtype=np.float64)
+    by = after_attention_backward(model, weights, found.after_attention, labels, share)
 
+    place = np.arange(length)
+    chosen = found.normed[place, tokens]
+    by_attention = np.einsum("nd,ntd->nt", by.means, chosen)
+    by_scores = found.attention * (by_attention - (found.attention * by_attention).sum(axis=1, keepdims=True))
+    factor = 1 / math.sqrt(model.d)
+    one_hot = (tokens[:, :, None] == np.arange(p)).astype(np.float64)
+    by_score = np.einsum("nt,ntx->tx", by_scores, one_hot)
+    by_normed = np.einsum("nt,nd,ntx->txd", found.attention, by.means, one_hot, optimize=True)
+    by_normed = by_normed + by_score[:, :, None] * weights.query * factor
+    by_sums = normalize_backward(model, model.attention_norm, found.sums, by_normed)
+
+    late = by_weights(found.after_attention, by)
+    late["tokens"][:p] += by_sums.sum(axis=0)
+    by_query = np.einsum("tx,txd->d", by_score, found.normed) * factor
+    return Weights(positions=by_sums.sum(axis=1), query=by_query, **late)
+
+
+def after_attention_backward(
+    model: Model, weights: Weights, found: AfterAttention, labels: NDArray[Any], shares: Array
+) -> Backward:
+    """Gradients of the sum of cross entropies, each times its entry of ``shares`` (n,)."""
     by_logits = found.shares.copy()
-    by_logits[np.arange(n), labels] -= 1
-    by_logits *= share[:, None]
+    by_logits[np.arange(len(by_logits)), labels] -= 1
+    by_logits *= shares[:, None]
     by_out = by_logits @ weights.tokens
     by_hidden = by_out @ weights.down
     by_before = by_hidden * gelu_slope(found.before)
     by_normed_xi = by_before @ weights.up
     by_xi = by_out + normalize_backward(model, model.feed_forward_norm, found.xi, by_normed_xi)
-    by_means = by_xi @ weights.value
+    return Backward(by_logits, by_out, by_hidden, by_before, by_normed_xi, by_xi, by_xi @ weights.value)
 
-    place = np.arange(length)
-    chosen = found.normed[place, tokens]
-    by_attention = np.einsum("nd,ntd->nt", by_means, chosen)
-    by_scores = found.attention * (by_attention - (found.attention * by_attention).sum(axis=1, keepdims=True))
-    factor = 1 / math.sqrt(model.d)
-    one_hot = (tokens[:, :, None] == np.arange(p)).astype(np.float64)
-    by_score = np.einsum("nt,ntx->tx", by_scores, one_hot)
-    by_normed = np.einsum("nt,nd,ntx->txd", found.attention, by_means, one_hot, optimize=True)
-    by_normed = by_normed + by_score[:, :, None] * weights.query * factor
-    by_sums = normalize_backward(model, model.attention_norm, found.sums, by_normed)
 
-    by_tokens = by_logits.T @ found.out
-    by_tokens[:p] += by_sums.sum(axis=0)
-    return Weights(
-        tokens=by_tokens,
-        positions=by_sums.sum(axis=1),
-        query=np.einsum("tx,txd->d", by_score, found.normed) * factor,
-        value=by_xi.T @ found.means,
-        up=by_before.T @ found.normed_xi,
-        up_bias=by_before.sum(axis=0),
-        down=by_out.T @ found.hidden,
-        down_bias=by_out.sum(axis=0),
-    )
+def by_weights(found: AfterAttention, by: Backward) -> dict[str, Array]:
+    """Gradients by the weights that act after attention; by the tokens as far as they read the answer."""
+    return {
+        "tokens": by.logits.T @ found.out,
+        "value": by.xi.T @ found.means,
+        "up": by.before.T @ found.normed_xi,
+        "up_bias": by.before.sum(axis=0),
+        "down": by.out.T @ found.hidden,
+        "down_bias": by.out.sum(axis=0),
+    }
 
 
 def normalize(model: Model, norm: str, z: Array) -> Array:

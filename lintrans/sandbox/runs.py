@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lintrans.errors import InputError, check_seed, count, settle
 from lintrans.sandbox.blocks import STATE, Block, states_at
-from lintrans.sandbox.fates import Fates, fates
+from lintrans.sandbox.fates import Fates, fates, label_counts
 from lintrans.sandbox.kernels import LANES
 from lintrans.sandbox.labels import LABELS
 from lintrans.sandbox.model import Model
@@ -230,8 +230,8 @@ class RunSweep(Sweep):
     def __post_init__(self) -> None:
         seeds = check_seeds(self.seeds)
         n = count("n_snapshots", self.n_snapshots, minimum=2)
+        _ = Block(self.task, self.model, self.training, seeds[:1])  # checks these, and that a batch fits
         settle(self, seeds=seeds, n_snapshots=min(n, self.training.n_epochs + 1))
-        _ = Block(self.task, self.model, self.training, seeds[:1])  # checks that a batch fits
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -286,8 +286,7 @@ class RunSweep(Sweep):
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Runs by label."""
-        counts = np.bincount(arrays["label"], minlength=len(LABELS)).tolist()
-        return {name: n for name, n in zip(LABELS, counts, strict=True) if n}
+        return {name: n for name, n in label_counts(arrays["label"]).items() if n}
 
     def _block(self, part: slice) -> Block:
         return Block(self.task, self.model, self.training, tuple(self.seeds[part]))

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, settle
+from lintrans.errors import InputError, instance, settle
 from lintrans.sandbox.blocks import Block
-from lintrans.sandbox.fates import Fates, fates
+from lintrans.sandbox.fates import Fates, fates, label_counts
 from lintrans.sandbox.kernels import LANES
 from lintrans.sandbox.labels import LABELS
 from lintrans.sandbox.model import Model
@@ -139,14 +139,13 @@ class Study(Result):
 
 
 def _counts(name: str, found: Fates) -> dict[str, Any]:
-    share, counts = found.success(), np.bincount(found.label, minlength=len(LABELS)).tolist()
-    solved = found.solved
+    share, solved = found.success(), found.solved
     return {
         "case": name,
         "solved": int(solved.sum()),
         "low": share.low,
         "high": share.high,
-        **dict(zip(LABELS, counts, strict=True)),
+        **label_counts(found.label),
         "median_read_epoch": float(np.median(found.read_epoch[solved])) if solved.any() else np.nan,
         "spikes_of_solved": float(found.spikes[solved].mean()) if solved.any() else np.nan,
     }
@@ -192,7 +191,7 @@ class StudySweep(Sweep):
 
     def __post_init__(self) -> None:
         given = tuple(self.cases)
-        names = [case.name for case in given]
+        names = [instance("a case", case, Case).name for case in given]
         if not names or "" in names or len(set(names)) < len(names):
             raise InputError(f"cases must have different names, got {', '.join(names) or 'none'}; name each")
         settle(self, cases=given, seeds=check_seeds(self.seeds))
@@ -235,8 +234,7 @@ class StudySweep(Sweep):
 
     def tally(self, arrays: Arrays) -> dict[str, int]:
         """Runs by label."""
-        counts = np.bincount(arrays["label"].ravel(), minlength=len(LABELS)).tolist()
-        return {name: n for name, n in zip(LABELS, counts, strict=True) if n}
+        return {name: n for name, n in label_counts(arrays["label"]).items() if n}
 
     def _of_case(self, case: Case, part: slice) -> Arrays:
         block = Block(self.task, case.model, case.training, tuple(self.seeds[part]))

@@ -146,25 +146,7 @@ def _after_attention(
     keys, inverse, times = np.unique(
         np.column_stack([means, labels]), axis=0, return_inverse=True, return_counts=True
     )
-    mean, own, share = keys[:, :-1], keys[:, -1].astype(np.intp), times[:, None] / len(means)
-    xi = mean @ weights.value.T
-    normed_xi = network.normalize(model, model.feed_forward_norm, xi)
-    before = normed_xi @ weights.up.T + weights.up_bias
-    hidden = network.gelu(before)
-    out = xi + hidden @ weights.down.T + weights.down_bias
-    by_logits = network.softmax(out @ weights.tokens.T)
-    by_logits[np.arange(len(own)), own] -= 1
-    by_logits *= share
-    by_out = by_logits @ weights.tokens
-    by_before = by_out @ weights.down * network.gelu_slope(before)
-    by_normed_xi = by_before @ weights.up
-    by_xi = by_out + network.normalize_backward(model, model.feed_forward_norm, xi, by_normed_xi)
-    found = {
-        "tokens": by_logits.T @ out,
-        "value": by_xi.T @ mean,
-        "up": by_before.T @ normed_xi,
-        "up_bias": by_before.sum(axis=0),
-        "down": by_out.T @ hidden,
-        "down_bias": by_out.sum(axis=0),
-    }
-    return found, (by_xi @ weights.value / times[:, None])[inverse.ravel()]
+    mean, own, share = keys[:, :-1], keys[:, -1].astype(np.intp), times / len(means)
+    found = network.after_attention(model, weights, mean)
+    by = network.after_attention_backward(model, weights, found, own, share)
+    return network.by_weights(found, by), (by.means / times[:, None])[inverse.ravel()]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_examples import example_of
 
-from lintrans.cli.commands.sandbox import _spike_line, sandbox
+from lintrans.cli.commands.sandbox import measuring, showing, training
 from lintrans.sandbox import Runs, Task, initial_weights
 from lintrans.sandbox.histories import spike_rows
 from lintrans.sandbox.labels import LABELS
@@ -16,7 +16,8 @@ from lintrans.sandbox.model import Model
 from lintrans.sandbox.spikes import Spike
 from lintrans.sweeps import store
 
-NAMES = [command.name or command.callback.__name__ for command in sandbox.registered_commands]
+PARTS = training, measuring, showing
+NAMES = [c.name or c.callback.__name__ for part in PARTS for c in part.app.registered_commands]
 SHORT = ["--seeds", "0:3", "--epochs", "2", "--quiet"]
 SPIKE_REST = np.ones(9), np.nan, np.arange(3), {}, {}, None
 FIELDS = ["seed", "train", "test", "population", "unseen", "train_loss", "label", "formed_epoch"]
@@ -143,7 +144,7 @@ def test_a_spike_in_words():
     found = spike_rows([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)])
     assert found[0]["crossed"] == 9
     assert found[0]["crossed_sequences"] == ["0000"] * 8
-    assert _spike_line(found[0]) == ("30", "100 to 104", "1e-05", "0.7", "9", "-", "none")
+    assert measuring._spike_line(found[0]) == ("30", "100 to 104", "1e-05", "0.7", "9", "-", "none")
 
 
 REFUSED = {
@@ -153,9 +154,11 @@ REFUSED = {
     "length": (["train", "--length", "100"], ["length must lie between 1 and 64", "100"]),
     "seeds": (["train", "--seeds", "5:5"], ["--seeds", "5:5"]),
     "order": (["train", "--seeds", "3,1"], ["--seeds must be increasing", "3,1"]),
-    "norm": (["train", "--norm", "layer"], ["feed_forward_norm", "layer"]),
-    "part": (["train", "--freeze", "head"], ["frozen", "head"]),
+    "norm": (["train", "--norm", "layer"], ["--norm must be one of", "layer"]),
+    "part": (["train", "--freeze", "head"], ["--freeze must name parts", "head"]),
     "scale": (["train", "--scale", "value"], ["--scale", "value"]),
+    "rate": (["train", "--ffn-rate", "-1"], ["--ffn-rate must be at least 0", "-1"]),
+    "epochs": (["train", "--epochs", "0"], ["--epochs must lie between 1", "0"]),
     "batch": (["train", "--batch-size", "4096"], ["batch_size must be at most the 2048", "4096"]),
     "optimizer": (["train", "--optimizer", "lion"], ["optimizer", "lion"]),
     "too large": (["train", "--seeds", "0:3000", "--snapshots", "1001"], ["GiB"]),
@@ -165,7 +168,7 @@ REFUSED = {
     "same file": (["train", "--output", "x.html"], ["files of a command must be different", "x.html"]),
     "both": (["study", "--rates", "1e-3,1e-2", "--rate", "5"], ["--rate and --rates", "5"]),
     "twice": (["study", "--widths", "8,8"], ["--widths must be different", "8,8"]),
-    "scale twice": (["train", "--scale", "value=2,value=3"], ["scales must name each part once", "value"]),
+    "scale twice": (["train", "--scale", "value=2,value=3"], ["--scale must name each part once", "value"]),
     "no file": (["label", "none.h5"], ["none.h5"]),
     "page name": (["page", "runs.h5", "--output", "page.txt"], ["page", ".html"]),
     "movie name": (["movie", "runs.h5", "--output", "run.avi"], ["movie", ".gif, .mp4"]),

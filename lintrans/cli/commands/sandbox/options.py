@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -14,6 +17,13 @@ if TYPE_CHECKING:
     from lintrans.sandbox import Model, Task, Training
 
 MAX_SEEDS = 100_000
+OPTION_NAMES = {
+    "feed_forward_norm": "--norm",
+    "feed_forward_rate": "--ffn-rate",
+    "frozen": "--freeze",
+    "n_epochs": "--epochs",
+    "scales": "--scale",
+}
 PARTS_NOTE = """\
 Parts of the weights are tokens, positions, query, value, up, up_bias, down and down_bias. Groups of parts \
 are embeddings (tokens, positions), attention (query, value) and feed_forward (the last four)."""
@@ -43,7 +53,10 @@ transformer of one head and one layer, with embeddings of d dimensions, two by d
         from lintrans.sandbox import Task
 
         listed: Any = [whole(word) for word in self.positions.split(",")] if self.positions else self.k
-        return Task(p=self.p, length=self.length, positions=listed, n_train=self.n_train, n_test=self.n_test)
+        with naming_options():
+            return Task(
+                p=self.p, length=self.length, positions=listed, n_train=self.n_train, n_test=self.n_test
+            )
 
 
 @dataclass(frozen=True)
@@ -76,15 +89,16 @@ class ModelOptions:
         from lintrans.sandbox import Model
 
         n_tokens = task.p + 1 if self.tokens is None else count("--tokens", self.tokens, minimum=task.p)
-        return Model(
-            d=self.d,
-            width=self.width,
-            extra_tokens=n_tokens - task.p,
-            attention_norm=self.attention_norm,
-            feed_forward_norm=self.norm,
-            smoothing=self.smoothing,
-            bias=not self.no_bias,
-        )
+        with naming_options():
+            return Model(
+                d=self.d,
+                width=self.width,
+                extra_tokens=n_tokens - task.p,
+                attention_norm=self.attention_norm,
+                feed_forward_norm=self.norm,
+                smoothing=self.smoothing,
+                bias=not self.no_bias,
+            )
 
 
 @dataclass(frozen=True)
@@ -142,21 +156,34 @@ class TrainingOptions:
 
         by_name = self.schedule in SCHEDULES
         schedule: Any = self.schedule if by_name else parse_schedule(self.schedule)
-        return Training(
-            rate=self.rate,
-            batch_size=self.batch_size,
-            n_epochs=self.epochs,
-            optimizer=self.optimizer,
-            momentum=self.momentum,
-            beta2=self.beta2,
-            schedule=schedule,
-            feed_forward_rate=self.ffn_rate,
-            frozen=self.freeze.split(",") if self.freeze else (),
-            scales=_factors(self.scale),
-            weight_decay=self.weight_decay,
-            clip=self.clip,
-            dropout=self.dropout,
-        )
+        with naming_options():
+            return Training(
+                rate=self.rate,
+                batch_size=self.batch_size,
+                n_epochs=self.epochs,
+                optimizer=self.optimizer,
+                momentum=self.momentum,
+                beta2=self.beta2,
+                schedule=schedule,
+                feed_forward_rate=self.ffn_rate,
+                frozen=self.freeze.split(",") if self.freeze else (),
+                scales=_factors(self.scale),
+                weight_decay=self.weight_decay,
+                clip=self.clip,
+                dropout=self.dropout,
+            )
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Call a field by its option in an `InputError` raised inside, where they have different names."""
+    from lintrans.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        field = re.compile(rf"\b({'|'.join(OPTION_NAMES)})\b")
+        raise InputError(field.sub(lambda found: OPTION_NAMES[found[0]], str(error))) from None
 
 
 def parse_seeds(text: str) -> list[int]:
