@@ -350,6 +350,25 @@ def test_other_tasks_have_a_table_of_answers(sandbox, open_page):
     assert page.picture("simplex") and page.picture("ximap")
 
 
+def test_many_tokens_share_marks_and_words_that_come_fast_are_drawn_once(open_page):
+    task, training = Task(p=64, positions=2, n_train=64, n_test=64), Training(n_epochs=1)
+    runs, _ = record(task, MODEL, training, (0,))
+    page = Sandbox(
+        open_page(sandbox_page(runs, task=task, model=MODEL, training=training), size=(1200, 1300))
+    )
+    legend = page.tab.locator("ul.legend li").all_inner_texts()
+    assert len(legend) == 6
+    assert legend[3].split(maxsplit=1)[1] == "label 3, 9, ..."
+    assert page.tab.get_by_text("4096 of about 4.7 × 10^21 sequences").count() == 1
+    page.train(2)
+    drawn = page.ask("page.live.history.epochs.length")
+    page.ask("[1, 2, 3].forEach((loss) => page.live.noteSoon({ loss }))")
+    page.tab.wait_for_timeout(500)
+    losses = page.ask("Array.from(page.live.history.batchLoss)")
+    assert len(losses) == drawn + 1
+    assert losses[-1] == 3
+
+
 def test_the_tour_goes_through_its_stops_and_back(sandbox):
     page = sandbox(fragment="epoch=3")
     page.tab.get_by_role("button", name="Tour").click()

@@ -23,6 +23,7 @@ export class Live {
     this.speed = 0;
     this.history = { epochs: [], loss: [], accuracy: [], batchLoss: [] };
     this.arose = null; // settings under which the state arose
+    this.soon = null; // what is shown in the next frame
   }
 
   get weights() {
@@ -114,17 +115,21 @@ export class Live {
     const changes = differing(this.arose, wanted);
     const limit = nSteps === null ? {} : { nSteps };
     const args = { ...this.common(), network, training, changes, state: this.state, pause: PAUSE, ...limit };
-    const take = (word) => this.take(word, wanted);
+    const onProgress = (word) => {
+      this.take(word, wanted);
+      this.noteSoon(word);
+    };
     const onPart = (word) => {
       this.isRunning = false;
-      take(word);
+      this.take(word, wanted);
+      this.note(word);
     };
     this.isRunning = true;
-    pool.ask(CHANNEL, [{ kind: "train", args }], { onProgress: take, onPart });
+    pool.ask(CHANNEL, [{ kind: "train", args }], { onProgress, onPart });
   }
 
   /** The worker has told how far it is. */
-  take({ weights, first, second, step, origin, loss, stepsPerSecond }, settings) {
+  take({ weights, first, second, step, origin, stepsPerSecond }, settings) {
     this.state = { weights, first, second, step, origin };
     this.arose = settings;
     this.speed = stepsPerSecond;
@@ -132,7 +137,18 @@ export class Live {
       this.stop();
       this.session.announce("Training here has diverged: weights are no longer finite. Rewind to go on.");
     }
-    this.note({ loss });
+  }
+
+  /** Show what was told last in the next frame: words may come faster than they can be drawn. */
+  noteSoon({ loss }) {
+    const isAsked = this.soon !== null;
+    this.soon = { loss };
+    if (isAsked) return;
+    requestAnimationFrame(() => {
+      const newest = this.soon;
+      this.soon = null;
+      if (newest !== null && this.state !== null) this.note(newest);
+    });
   }
 
   /** Show the state of now, and keep what it measures. */

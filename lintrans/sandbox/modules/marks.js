@@ -4,7 +4,7 @@ import { along, packed, RAMP } from "../../pages/modules/colors.js";
 
 export const COLORS = ["blue", "orange", "green", "pink", "accent", "muted"]; // by token or label
 
-const SHAPES = ["circle", "cross", "triangle", "plus", "square", "diamond"];
+export const SHAPES = ["circle", "cross", "triangle", "plus", "square", "diamond"];
 const INSIDE = {
   circle: (x, y) => x * x + y * y <= 1.05,
   cross: (x, y) => Math.abs(Math.abs(x) - Math.abs(y)) < 0.45 && Math.max(Math.abs(x), Math.abs(y)) <= 1.05,

@@ -110,7 +110,9 @@ function title({ data: { task } }) {
 
 function about({ data: { task, model }, sequences }) {
   const whole = task.p ** task.length;
-  const shown = sequences.n === whole ? `all ${whole} sequences` : `${sequences.n} of ${whole} sequences`;
+  const isExact = Number.isSafeInteger(whole);
+  const many = isExact ? String(whole) : `about ${whole.toPrecision(2).replace("e+", " × 10^")}`;
+  const shown = sequences.n === whole ? `all ${many} sequences` : `${sequences.n} of ${many} sequences`;
   return (
     `A transformer of one layer with embeddings in the plane learns the sum of ${task.positions.length} of ` +
     `${task.length} tokens modulo ${task.p}; ${model.width} hidden units. Shown: ${shown}.`

@@ -2,7 +2,7 @@
 
 import { button, fieldChoice, fieldSlider, numberBox } from "../../../pages/modules/controls.js";
 import { h, put, uniqueId } from "../../../pages/modules/dom.js";
-import { colorOf, cssOf, groupColors, shapeOf } from "../marks.js";
+import { colorOf, cssOf, groupColors, shapeOf, SHAPES } from "../marks.js";
 
 const NAMES = { circle: "●", cross: "✕", triangle: "▲", plus: "✚", square: "■", diamond: "◆" };
 const AXES = [
@@ -101,10 +101,12 @@ export class Transport {
   writeLegend() {
     const { session } = this;
     const { data, sequences, state, theme } = session;
-    const labels = Array.from({ length: data.task.p }, (_, label) => {
+    const { p } = data.task;
+    const nShapes = Math.min(p, SHAPES.length);
+    const labels = Array.from({ length: nShapes }, (_, label) => {
       const mark = h("span", { class: "mark", "aria-hidden": "true" }, NAMES[shapeOf(label)]);
       if (state.color === "label") mark.style.color = theme.color(colorOf(label));
-      return h("li", {}, mark, ` label ${label}`);
+      return h("li", {}, mark, ` label ${label}${label + nShapes < p ? `, ${label + nShapes}, ...` : ""}`);
     });
     const classes =
       state.color === "class" && sequences.nClasses <= 8 ? this.classEntries(groupColors(session)) : [];
