@@ -25,7 +25,6 @@ from lintrans.sweeps.grid import Progress
 from lintrans.sweeps.results import Result, axis, categories, on
 
 FloatArray = NDArray[np.float64]
-N_CROSSED = 8  # sequences that are named
 N_EIGENVALUES = 3  # of the Hessian
 HEAD = (
     *("steps", "loss", "accuracy", "counts", "order", "suffix", "mass", "clusters", "least |xi|"),
@@ -208,7 +207,7 @@ def spikes_of_run(
 
 
 def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
-    """Explained spikes in plain numbers and strings; of the answers lost their number and a few sequences."""
+    """Explained spikes in plain numbers and strings; of the answers lost their number and the sequences."""
     return [
         {
             "epoch": one.epoch,
@@ -217,7 +216,7 @@ def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
             "usual_loss": one.usual_loss,
             "peak_loss": one.peak_loss,
             "crossed": len(one.crossed),
-            "crossed_sequences": ["".join(map(str, x)) for x in one.crossed[:N_CROSSED].tolist()],
+            "crossed_sequences": ["".join(map(str, x)) for x in one.crossed.tolist()],
             "xi_rank": one.xi_rank,
             "leader": one.leader,
         }

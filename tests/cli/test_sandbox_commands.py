@@ -143,7 +143,7 @@ def test_a_measured_run_keeps_its_numbers(answer, runs, folder):
 def test_a_spike_in_words():
     found = spike_rows([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)])
     assert found[0]["crossed"] == 9
-    assert found[0]["crossed_sequences"] == ["0000"] * 8
+    assert found[0]["crossed_sequences"] == ["0000"] * 9
     assert measuring._spike_line(found[0]) == ("30", "100 to 104", "1e-05", "0.7", "9", "-", "none")
 
 

@@ -359,7 +359,7 @@ def test_many_tokens_share_marks_and_words_that_come_fast_are_drawn_once(open_pa
     legend = page.tab.locator("ul.legend li").all_inner_texts()
     assert len(legend) == 6
     assert legend[3].split(maxsplit=1)[1] == "label 3, 9, ..."
-    assert page.tab.get_by_text("4096 of about 4.7 × 10^21 sequences").count() == 1
+    assert page.tab.get_by_text("4096 of about 4.7 \u00d7 10^21 sequences").count() == 1
     page.train(2)
     drawn = page.ask("page.live.history.epochs.length")
     page.ask("[1, 2, 3].forEach((loss) => page.live.noteSoon({ loss }))")

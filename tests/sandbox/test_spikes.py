@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 
 from lintrans.errors import InputError
 from lintrans.sandbox.blocks import Block, states_at
+from lintrans.sandbox.histories import spike_rows, spikes_of_run
 from lintrans.sandbox.model import GROUPS, Model, Weights, initial_weights, unflatten
 from lintrans.sandbox.network import gradient, is_right, layers, loss
+from lintrans.sandbox.runs import train
 from lintrans.sandbox.spikes import curvature_along_gradient, explain_spike, find_spikes, rising_edges
 from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.training import Training
@@ -44,6 +48,27 @@ def test_a_spike_is_a_rise_above_twice_the_median_after_20_epochs():
 def test_losses_of_several_runs_are_refused():
     with pytest.raises(InputError, match="losses must be of one run"):
         find_spikes(np.ones((2, 30)))
+
+
+def test_spikes_of_a_run_are_explained_from_its_file():
+    """Weights rest for 22 epochs, and then make one step that is far too long."""
+    n = 22 * 64
+    runs = train(seeds=[0, 3], training=replace(kicked(n), n_epochs=24), n_snapshots=3)
+    told = []
+    (found,) = spikes_of_run(runs, 3, progress=lambda *words: told.append(words[:2]))
+    assert runs.spikes(3) == [found.epoch] == [23]
+    assert (found.onset, found.peak) == (n, n + 1)
+    assert told == [(1, 1)]
+    (row,) = spike_rows([found])
+    assert len(row["crossed_sequences"]) == row["crossed"] == len(found.crossed) > 0
+    before, after = (unflatten(Task(), Model(), runs.replay(3, [at])[0, 0]) for at in (n, n + 1))
+    for word in row["crossed_sequences"][:5]:
+        sequence = np.array([[int(letter) for letter in word]])
+        label = Task().labels(sequence)
+        assert is_right(layers(Task(), Model(), before, sequence), label)[0]
+        assert not is_right(layers(Task(), Model(), after, sequence), label)[0]
+    with pytest.raises(InputError, match="seed must be one of the 2 runs"):
+        spikes_of_run(runs, 1)
 
 
 @pytest.fixture(scope="module")
