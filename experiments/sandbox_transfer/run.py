@@ -187,7 +187,8 @@ def claims(found):
     planned = found["plan"].at(n_per_group=22)
     yield check("plan: power with 22 sources of each kind", planned["power"][0], at_least=c["plan"]["power"])
     planned = found["plan again"].at(n_per_group=60)
-    yield check("plan again: power with 60 sources of each kind", planned["power"][0], at_least=c["again"]["power"])
+    power_again = planned["power"][0]
+    yield check("plan again: power with 60 sources of each kind", power_again, at_least=c["again"]["power"])
     if not c["decides"]:
         return
     tests, tasks = found["tests"], found["tasks"]
