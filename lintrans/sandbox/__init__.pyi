@@ -31,6 +31,8 @@ from .page import sandbox_page as sandbox_page
 from .runs import Runs as Runs
 from .runs import RunSweep as RunSweep
 from .runs import train as train
+from .spike_records import SpikeRecords as SpikeRecords
+from .spike_records import spikes_of_run as spikes_of_run
 from .spikes import Spike as Spike
 from .spikes import explain_spike as explain_spike
 from .spikes import find_spikes as find_spikes

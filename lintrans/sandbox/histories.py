@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,7 +16,8 @@ from lintrans.sandbox.measures import gradient_norms, measure_circuit
 from lintrans.sandbox.model import PARTS, Model, unflatten
 from lintrans.sandbox.network import loss
 from lintrans.sandbox.runs import Runs
-from lintrans.sandbox.spikes import Spike, explain_spike
+from lintrans.sandbox.spike_records import SpikeRecords, lost_sequences, records, sequence_names
+from lintrans.sandbox.spikes import Spike
 from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.training import Training
 from lintrans.sweeps.executors import Threads
@@ -47,6 +47,8 @@ class History(Result):
     step: NDArray[np.int64] = axis("steps done")
     weights: NDArray[np.str_] = axis("part of the weights")
     eigenvalue: NDArray[np.int64] = axis("number of an eigenvalue, the largest first")
+    spike: NDArray[np.int64] | None = axis("epoch at which a spike of the loss begins", optional=True)
+    sequence: NDArray[np.str_] | None = axis("tokens of a sequence", optional=True)
     loss: FloatArray = on("step", text="cross entropy of the training set, in nats")
     accuracy: FloatArray = on("step", text="share of right answers on the population, or a sample of it")
     between_counts: FloatArray = on(
@@ -70,6 +72,10 @@ class History(Result):
         text="largest eigenvalues of the Hessian over Adam's root of the second moment",
         optional=True,
     )
+    spikes: SpikeRecords | None = on("spike", parts=SpikeRecords, optional=True)
+    lost: NDArray[np.uint8] | None = on(
+        "spike", "sequence", text="1 if right at the onset of a spike and wrong at its peak", optional=True
+    )
 
     def summary(self) -> dict[str, Any]:
         """Measures at the end."""
@@ -79,9 +85,20 @@ class History(Result):
         )
 
     def answer(self) -> dict[str, Any]:
-        """All arrays by name; labels as words."""
-        arrays = {v.name: v.values for v in self.variables()}
-        return {"seed": self.settings["seed"]} | arrays | {"label": self.labels}
+        """All arrays by name, labels as words, and spikes as `spike_rows` if they were explained."""
+        arrays = {v.name: v.values for v in self.variables() if not {"spike", "sequence"} & set(v.dims)}
+        spikes = {"spikes": self.spike_rows()} if self.settings.get("spikes") else {}
+        return {"seed": self.settings["seed"]} | arrays | {"label": self.labels} | spikes
+
+    def spike_rows(self) -> list[dict[str, Any]]:
+        """Explained spikes in plain numbers and strings, with the sequences whose right answer was lost."""
+        if self.spike is None or self.spikes is None or self.lost is None or self.sequence is None:
+            return []
+        rows = zip(self.spike.tolist(), self.spikes.rows(), self.lost == 1, strict=True)
+        return [
+            {"epoch": epoch} | row | {"lost": int(lost.sum()), "lost_sequences": self.sequence[lost].tolist()}
+            for epoch, row, lost in rows
+        ]
 
     @property
     def labels(self) -> list[str]:
@@ -115,6 +132,7 @@ def measure_run(
     *,
     steps: Sequence[int] | None = None,
     curvature: bool = True,
+    spikes: Sequence[Spike] | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> History:
@@ -128,6 +146,8 @@ def measure_run(
         Increasing; all snapshots by default.
     curvature
         Whether to compute sharpness: most of the time.
+    spikes
+        Explained spikes of the run (`spikes_of_run`), to be kept with the measures.
     n_threads, progress
         As in `lintrans.sweeps.run`.
 
@@ -163,65 +183,20 @@ def measure_run(
     whole = measure_circuit(task, model, states[:, 0])
     columns: dict[str, Any] = {name: np.array([one[name] for one in measured]) for name in measured[0]}
     columns["edge"] = np.array([_edge(task, training, step) for step in chosen.tolist()])
-    settings = {**runs.settings, "seed": int(seed), "curvature": curvature}
-    ranks = np.arange(1, N_EIGENVALUES + 1)
+    if spikes:  # a file has no empty axes
+        columns["spike"] = np.array([one.epoch for one in spikes])
+        columns["sequence"] = sequence_names(task)
+        columns["spikes"] = records(spikes)
+        columns["lost"] = lost_sequences(task, spikes)
+    asked = {"seed": int(seed), "curvature": curvature, "spikes": spikes is not None}
     return History(
-        step=chosen, weights=np.array(PARTS), eigenvalue=ranks, **vars(whole), **columns, settings=settings
+        step=chosen,
+        weights=np.array(PARTS),
+        eigenvalue=np.arange(1, N_EIGENVALUES + 1),
+        **vars(whole),
+        **columns,
+        settings=runs.settings | asked,
     )
-
-
-def spikes_of_run(
-    runs: Runs, seed: int, *, n_threads: int | None = None, progress: Progress | None = None
-) -> list[Spike]:
-    """Explain every spike of a run; each takes a second or two.
-
-    One whose loss is above that of neither epoch before it, when these are run again step by step, is left
-    out.
-
-    Parameters
-    ----------
-    runs, seed
-        Which run.
-    n_threads, progress
-        As in `lintrans.sweeps.run`.
-
-    Raises
-    ------
-    InputError
-        If there is no such run.
-    """
-    states, epochs = runs.state[runs.row(seed)], runs.spikes(seed)
-    setting = runs.task, runs.model, runs.training, int(seed), runs.step, states
-
-    def explain(epoch: int) -> Spike | None:
-        with contextlib.suppress(InputError):
-            return explain_spike(*setting, epoch)
-        return None
-
-    found: dict[int, Spike | None] = {}
-    for i, (epoch, spike) in enumerate(Threads(n_threads).map(explain, epochs)):
-        found[epoch] = spike
-        if progress:
-            progress(i + 1, len(epochs), {})
-    return [spike for spike in (found[epoch] for epoch in epochs) if spike is not None]
-
-
-def spike_rows(spikes: Sequence[Spike]) -> list[dict[str, Any]]:
-    """Explained spikes in plain numbers and strings; of the answers lost their number and the sequences."""
-    return [
-        {
-            "epoch": one.epoch,
-            "onset": one.onset,
-            "peak": one.peak,
-            "usual_loss": one.usual_loss,
-            "peak_loss": one.peak_loss,
-            "crossed": len(one.crossed),
-            "crossed_sequences": ["".join(map(str, x)) for x in one.crossed.tolist()],
-            "xi_rank": one.xi_rank,
-            "leader": one.leader,
-        }
-        for one in spikes
-    ]
 
 
 def _edge(task: Task, training: Training, step: int) -> float:

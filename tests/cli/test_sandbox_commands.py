@@ -10,9 +10,9 @@ from test_examples import example_of
 
 from lintrans.cli.commands.sandbox import measuring, showing, training
 from lintrans.sandbox import Runs, Task, initial_weights
-from lintrans.sandbox.histories import spike_rows
 from lintrans.sandbox.labels import LABELS
 from lintrans.sandbox.model import Model
+from lintrans.sandbox.spike_records import records
 from lintrans.sandbox.spikes import Spike
 from lintrans.sweeps import store
 
@@ -141,10 +141,16 @@ def test_a_measured_run_keeps_its_numbers(answer, runs, folder):
 
 
 def test_a_spike_in_words():
-    found = spike_rows([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)])
-    assert found[0]["crossed"] == 9
-    assert found[0]["crossed_sequences"] == ["0000"] * 9
-    assert measuring._spike_line(found[0]) == ("30", "100 to 104", "1e-05", "0.7", "9", "-", "none")
+    (found,) = records([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)]).rows()
+    assert measuring._spike_line({"epoch": 30, "lost": 9, **found}) == (
+        "30",
+        "100 to 104",
+        "1e-05",
+        "0.7",
+        "9",
+        "-",
+        "none",
+    )
 
 
 REFUSED = {

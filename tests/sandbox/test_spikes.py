@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from lintrans.errors import InputError
 from lintrans.sandbox.blocks import Block, states_at
-from lintrans.sandbox.histories import spike_rows, spikes_of_run
+from lintrans.sandbox.histories import measure_run
 from lintrans.sandbox.model import GROUPS, Model, Weights, initial_weights, unflatten
 from lintrans.sandbox.network import gradient, is_right, layers, loss
 from lintrans.sandbox.runs import train
+from lintrans.sandbox.spike_records import spikes_of_run
 from lintrans.sandbox.spikes import curvature_along_gradient, explain_spike, find_spikes, rising_edges
 from lintrans.sandbox.task import Task, distinct
 from lintrans.sandbox.training import Training
+from lintrans.sweeps import store
 
 KICK = 200  # step of the large rate, in the fourth epoch of 64 steps
 
@@ -50,7 +52,7 @@ def test_losses_of_several_runs_are_refused():
         find_spikes(np.ones((2, 30)))
 
 
-def test_spikes_of_a_run_are_explained_from_its_file():
+def test_spikes_of_a_run_are_explained_and_kept(tmp_path):
     """Weights rest for 22 epochs, and then make one step that is far too long."""
     n = 22 * 64
     runs = train(seeds=[0, 3], training=replace(kicked(n), n_epochs=24), n_snapshots=3)
@@ -59,10 +61,14 @@ def test_spikes_of_a_run_are_explained_from_its_file():
     assert runs.spikes(3) == [found.epoch] == [23]
     assert (found.onset, found.peak) == (n, n + 1)
     assert told == [(1, 1)]
-    (row,) = spike_rows([found])
-    assert len(row["crossed_sequences"]) == row["crossed"] == len(found.crossed) > 0
+    history = measure_run(runs, 3, curvature=False, spikes=[found])
+    assert store.load(store.save(history, tmp_path / "m.h5")).spike_rows() == history.spike_rows()
+    (row,) = history.answer()["spikes"]
+    assert len(row["lost_sequences"]) == row["lost"] == len(found.crossed) > 0
+    assert row["leader"] == (found.leader or "none")
+    assert measure_run(runs, 3, curvature=False, spikes=[]).answer()["spikes"] == []
     before, after = (unflatten(Task(), Model(), runs.replay(3, [at])[0, 0]) for at in (n, n + 1))
-    for word in row["crossed_sequences"][:5]:
+    for word in row["lost_sequences"][:5]:
         sequence = np.array([[int(letter) for letter in word]])
         label = Task().labels(sequence)
         assert is_right(layers(Task(), Model(), before, sequence), label)[0]

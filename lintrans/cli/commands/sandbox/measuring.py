@@ -23,7 +23,7 @@ from lintrans.cli.kit.answers import emit_json, progress, say, table
 from lintrans.cli.kit.options import Files, Json, command_group, example, grouped
 
 if TYPE_CHECKING:
-    from lintrans.sandbox import Runs
+    from lintrans.sandbox import Runs, Spike
 
 app = command_group()
 FAR = 99  # units from whole numbers
@@ -80,19 +80,25 @@ def measure(
     runs = read_runs(file)
     chosen = chosen_seed(runs, seed, label)
     wanted = _steps(steps) if steps else None
+    explained = _explain(runs, chosen, n_workers, quiet=files.quiet or json) if spikes else None
     with progress("measures", quiet=files.quiet or json, unit="snapshots") as report:
         result = measure_run(
-            runs, chosen, steps=wanted, curvature=not no_curvature, n_threads=n_workers, progress=report
+            runs,
+            chosen,
+            steps=wanted,
+            curvature=not no_curvature,
+            spikes=explained,
+            n_threads=n_workers,
+            progress=report,
         )
-    explained = _explain(runs, chosen, n_workers, quiet=files.quiet or json) if spikes else None
     written = outputs.write(result, files, {"source": file.name})
     if json:
-        emit_json({**result.answer(), **({} if explained is None else {"spikes": explained}), **written})
+        emit_json({**result.answer(), **written})
     elif not files.quiet:
         table(result.lines())
         if explained is not None:
             say("")
-            table([SPIKE_HEAD, *map(_spike_line, explained)])
+            table([SPIKE_HEAD, *map(_spike_line, result.spike_rows())])
         outputs.say_written(written)
 
 
@@ -105,11 +111,11 @@ def _steps(text: str) -> list[int]:
     return whole_numbers("--steps", text)
 
 
-def _explain(runs: Runs, seed: int, n_workers: int | None, *, quiet: bool) -> list[dict[str, Any]]:
-    from lintrans.sandbox.histories import spike_rows, spikes_of_run
+def _explain(runs: Runs, seed: int, n_workers: int | None, *, quiet: bool) -> list[Spike]:
+    from lintrans.sandbox import spikes_of_run
 
     with progress("spikes", quiet=quiet, unit="spikes") as report:
-        return spike_rows(spikes_of_run(runs, seed, n_threads=n_workers, progress=report))
+        return spikes_of_run(runs, seed, n_threads=n_workers, progress=report)
 
 
 def _spike_line(found: dict[str, Any]) -> tuple[str, ...]:
@@ -119,9 +125,9 @@ def _spike_line(found: dict[str, Any]) -> tuple[str, ...]:
         f"{found['onset']} to {found['peak']}",
         f"{found['usual_loss']:.3g}",
         f"{found['peak_loss']:.3g}",
-        str(found["crossed"]),
+        str(found["lost"]),
         "-" if math.isnan(rank) else f"{rank:.2f}",
-        found["leader"] or "none",
+        found["leader"],
     )
 
 
