@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -99,6 +100,32 @@ def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
         made = kind.__name__
         raise InputError(f"{name} must be made by {made}, got {short(value)}; pass {made}(...)")
     return value
+
+
+def listed(name: str, value: Any) -> tuple[Any, ...]:
+    """Return the items of a list, a tuple or another iterable that is no text.
+
+    Raises
+    ------
+    InputError
+        If it has no items.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError(f"{name} must be a list, got {short(value)}; pass a list or a tuple")
+    return tuple(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False, or one of NumPy's.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, got {short(value)}; pass one of them")
+    return bool(value)
 
 
 def check_seed(seed: Any) -> int:

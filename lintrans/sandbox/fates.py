@@ -38,7 +38,8 @@ class Fates:
         Number of the circuit label in `lintrans.sandbox.labels.LABELS`.
     formed_epoch, read_epoch : array
         Epochs at which the circuit was there, and at which the network read it (`lintrans.sandbox.stages`).
-        NaN if never. The first is known no better than snapshots are apart.
+        NaN if never. The first is known no better than snapshots are apart, the second by the test set if the
+        population is too large to be measured in every epoch.
     spikes : array of int
         Number of spikes of the training loss (`lintrans.sandbox.spikes`).
     """

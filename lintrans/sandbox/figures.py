@@ -31,19 +31,25 @@ LOOKS: dict[str, tuple[str, Any]] = {
 MARKS = "os^vD*PXph"  # of count classes, so that neighbours differ in grey
 DASHES = ("-", "--", ":", "-.", "-", "--", ":", "-.")  # of the parts of the weights
 SHADES = ("#0b3c5d", "#0b3c5d", "#d55e00", "#d55e00", "#009e73", "#009e73", "#cc79a7", "#cc79a7")
+MAX_NAMED = 12  # tokens that are numbered
 FLOOR = 1e-12  # of a loss that is shown
 
 
 def draw_runs(result: Runs) -> Figure:
-    """Losses by seed, counts of fates, and the best run: xi of all sequences, effects of the positions."""
-    figure = Figure(figsize=(2 * WIDTH, 4.2), layout="constrained")
-    (losses, counts), (plane, effects) = figure.subplots(2, 2, width_ratios=(1.6, 1))
+    """Losses by seed, counts of fates, and the best run: embeddings, xi of all sequences, effects."""
+    figure = Figure(figsize=(2 * WIDTH, 4.4), layout="constrained")
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    above, below = halves
+    losses, counts = above.subplots(1, 2, width_ratios=(1.6, 1))
+    tables, plane, effects = below.subplots(1, 3, width_ratios=(1, 1.15, 1))
     _losses(losses, result)
     draw_shares(counts, result.fates)
     seed = result.best()
     flat = result.state[result.row(seed), -1, 0]
-    _plane(plane, result, seed, flat)
+    _embeddings(tables, result, flat)
+    _plane(plane, result, flat)
     _effects(effects, result, flat)
+    below.suptitle(f"best run, seed {seed}: {result.label(seed)}", fontsize=8)
     return figure
 
 
@@ -76,21 +82,48 @@ def draw_shares(axes: Axes, found: Fates) -> None:
     axes.set(xlim=(0, 1), xlabel="share of runs, with 95 % interval", ylabel="fate")
 
 
-def _plane(axes: Axes, result: Runs, seed: int, flat: NDArray[np.float64]) -> None:
+def _embeddings(axes: Axes, result: Runs, flat: NDArray[np.float64]) -> None:
+    """Token table, each with its number, and positions."""
+    task, model = result.task, result.model
+    weights = unflatten(task, model, flat)
+    is_summed = np.isin(np.arange(task.length), task.summed)
+    tokens, positions = _in_plane(weights.tokens), _in_plane(weights.positions)
+    occurs = np.arange(len(tokens)) < task.p
+    looks: tuple[tuple[NDArray[np.float64], str, NDArray[np.bool_], dict[str, Any]], ...] = (
+        (tokens, "token", occurs, {"marker": "s", "color": "#d55e00"}),
+        (tokens, "token that never occurs", ~occurs, {"marker": "s", "mfc": "w", "color": "#d55e00"}),
+        (positions, "position, summed", is_summed, {"marker": "o", "color": "#0b3c5d"}),
+        (positions, "position, not summed", ~is_summed, {"marker": "o", "mfc": "w", "color": "#0b3c5d"}),
+    )
+    for points, name, chosen, style in looks:
+        if chosen.any():
+            axes.plot(*points[chosen].T, ls="", ms=4, mew=0.7, label=name, **style)
+    for i, token in enumerate(tokens[:MAX_NAMED]):
+        axes.annotate(str(i), token, xytext=(3, 2), textcoords="offset points", fontsize=6)
+    axes.set(xlabel="coordinate 1", ylabel="coordinate 2", title="embeddings $E$, $P$")
+    axes.margins(0.12)
+    axes.legend(fontsize=5, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=2, frameon=False)
+
+
+def _in_plane(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """First two coordinates of vectors (n, d); the second is 0 if there is only one."""
+    return vectors[:, :2] if vectors.shape[1] > 1 else np.column_stack([vectors, np.zeros(len(vectors))])
+
+
+def _plane(axes: Axes, result: Runs, flat: NDArray[np.float64]) -> None:
     """Draw xi of the population, by the number of tokens that are summed to it."""
     task, model = result.task, result.model
     sequences = shown_sequences(task)
-    xi = xi_and_mass(task, model, unflatten(task, model, flat), sequences)[0]
-    xi = xi if model.d > 1 else np.column_stack([xi, np.zeros(len(xi))])
+    xi = _in_plane(xi_and_mass(task, model, unflatten(task, model, flat), sequences)[0])
     sums = sequences[:, list(task.summed)].sum(axis=1)
     highest = (task.p - 1) * task.k
     for s in np.unique(sums).tolist():
         color = str(round(0.75 * s / highest, 3))
         style: dict[str, Any] = {"s": 7, "color": color, "linewidths": 0, "rasterized": True}
-        axes.scatter(*xi[sums == s, :2].T, marker=MARKS[s % len(MARKS)], label=str(s), **style)
+        axes.scatter(*xi[sums == s].T, marker=MARKS[s % len(MARKS)], label=str(s), **style)
     axes.plot(0, 0, "+", color="k", ms=6, mew=0.6)
-    label = LABELS[result.fates.label[result.row(seed)]]
-    axes.set(xlabel=r"$\xi_1$", ylabel=r"$\xi_2$", title=f"best run, seed {seed}: {label}")
+    axes.set(xlabel=r"$\xi_1$", ylabel=r"$\xi_2$", title=r"$\xi$ of all sequences")
+    axes.locator_params(nbins=4)
     if highest < 2 * len(MARKS):
         title = "sum of the\nsummed tokens"
         axes.legend(fontsize=5, title=title, title_fontsize=5, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -108,7 +141,7 @@ def _effects(axes: Axes, result: Runs, flat: NDArray[np.float64]) -> None:
             name = ("summed" if color == "#0b3c5d" else "not summed") if a == 0 else None
             axes.bar(where[chosen], column[chosen], width, color=color, label=name)
     axes.axhline(0, color="k", lw=0.5)
-    axes.set_xticks(place[:: max(1, task.length // 12)])
+    axes.set_xticks(place[:: max(1, task.length // 6)])
     axes.set(xlabel="position $t$", ylabel=r"effect on $\xi$ (units)", title="effect of each position")
     axes.legend(fontsize=6, loc="best")
 

@@ -3,8 +3,9 @@
 **Attention mass is a poor indicator** of a circuit. It says where attention looks, and not what the value
 matrix makes of it: a position can have its share of attention and no effect, as both tokens may add the
 same vector, or effects of the wrong size. Attention may also lie on the summed positions by chance, 5 of 12
-by default. Of 104 default runs, 22 end with every answer right and a mass of 0.35 to 0.71, 58 with an
-accuracy below 0.6 and a mass of 0.28 to 0.71. The effects of `lintrans.sandbox.labels` do tell them apart.
+by default. Of 200 default runs 54 end with 99 % of the answers and a mass of 0.17 to 0.69, 84 no better than
+chance and with a mass of 0.18 to 0.64 (experiments/sandbox_labels). The effects of `lintrans.sandbox.labels`
+do tell them apart.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from lintrans.sandbox.labels import classes, share_between
-from lintrans.sandbox.model import Model, Weights, unflatten
+from lintrans.sandbox.model import BIASES, Model, Weights, unflatten
 from lintrans.sandbox.network import gradient
 from lintrans.sandbox.task import Task
 from lintrans.sandbox.xi import CHUNK, FloatArray, Grid, sequence_grid, xi_and_mass
@@ -114,8 +115,8 @@ def count_clusters(xi: FloatArray) -> int:
     """Clusters of points (n, d): single linkage, cut at 0.2 standard deviations.
 
     Points closer than that are in one cluster, and so are those that a chain of such points joins. They are
-    rounded to a quarter of it first. Of 11 of the 12 clustering heads in 104 default runs it finds 6, and 7
-    of one in which a position that is not summed has an effect of 0.18 units.
+    rounded to a quarter of it first. In 14 of 15 clustering heads of default runs it finds the 6 clusters, in
+    one 7. With p = 3 it finds fewer than there are (experiments/sandbox_labels).
 
     Examples
     --------
@@ -136,7 +137,7 @@ def count_clusters(xi: FloatArray) -> int:
 def gradient_norms(
     task: Task, model: Model, weights: Weights, sequences: NDArray[Any], shares: ArrayLike | None = None
 ) -> dict[str, float]:
-    """Norm of the gradient of the mean loss of sequences, by part of the weights.
+    """Norm of the gradient of the mean loss of sequences, by part of the weights; 0 of absent biases.
 
     Equal sequences can be given once with their shares, as of `lintrans.sandbox.task.distinct`.
 
@@ -152,7 +153,10 @@ def gradient_norms(
     ['down', 'down_bias', 'positions', 'query', 'tokens', 'up', 'up_bias', 'value']
     """
     found = gradient(task, model, weights, sequences, shares)
-    return {name: float(np.linalg.norm(part)) for name, part in found._asdict().items()}
+    absent = () if model.bias else BIASES
+    return {
+        name: 0.0 if name in absent else float(np.linalg.norm(part)) for name, part in found._asdict().items()
+    }
 
 
 def _of_some(task: Task, model: Model, flat: FloatArray, grid: Grid) -> tuple[NDArray[Any], ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from lintrans.errors import InputError, count, finite, finite_array, instance, positive, settle, short
+from lintrans.errors import InputError, count, finite, finite_array, flag, instance, positive, settle, short
 from lintrans.sandbox.task import Task, random_words
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +25,7 @@ WEIGHTS = 3  # stream of random numbers of a seed
 
 # Parts of the weights, in their order in a flat array, and groups of parts that options name.
 PARTS = ("tokens", "positions", "query", "value", "up", "up_bias", "down", "down_bias")
+BIASES = ("up_bias", "down_bias")
 GROUPS = {
     "embeddings": ("tokens", "positions"),
     "attention": ("query", "value"),
@@ -85,10 +86,10 @@ class Model:
             width=count("width", self.width, maximum=MAX_WIDTH),
             extra_tokens=count("extra_tokens", self.extra_tokens, minimum=0, maximum=MAX_D),
             smoothing=_smoothing(self.smoothing),
-            bias=bool(self.bias),
+            bias=flag("bias", self.bias),
         )
         for name in ("attention_norm", "feed_forward_norm"):
-            if getattr(self, name) not in NORMS:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in NORMS:
                 raise InputError(
                     f"{name} must be one of {', '.join(NORMS)}, got {short(getattr(self, name))}; choose one"
                 )
@@ -109,11 +110,11 @@ class Model:
         return {name: slice(a, b) for name, a, b in zip(PARTS, [0, *ends], ends, strict=False)}
 
     def n_weights(self, task: Task) -> int:
-        """Numbers that can be trained."""
+        """Numbers in the flat array of weights; without biases theirs are 0 and stay it."""
         return sum(math.prod(shape) for shape in self.shapes(task).values())
 
     def weight_names(self, task: Task) -> list[str]:
-        """Name of every number that can be trained, as up[3,1]."""
+        """Name of every number in the flat array of weights, as up[3,1]."""
         shapes = self.shapes(task).items()
         return [f"{name}[{','.join(map(str, i))}]" for name, shape in shapes for i in np.ndindex(shape)]
 
@@ -258,9 +259,9 @@ def factors_by_part(given: Mapping[str, float], *, name: str = "scales") -> dict
 
 def parts_of(name_of_part: str, *, name: str) -> tuple[str, ...]:
     """Parts that a name stands for: a group, or one part."""
-    if name_of_part in PARTS:
+    if isinstance(name_of_part, str) and name_of_part in PARTS:
         return (name_of_part,)
-    if name_of_part not in GROUPS:
+    if not isinstance(name_of_part, str) or name_of_part not in GROUPS:
         known = ", ".join([*GROUPS, *PARTS])
         raise InputError(
             f"{name} must name parts of the model, got {short(name_of_part)}; choose from {known}"

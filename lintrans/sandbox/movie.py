@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -20,6 +21,7 @@ FORMATS = (".gif", ".mp4")
 DPI = 160
 N_FRAMES, FPS = 200, 20
 MAX_FRAMES = 10_000
+MAX_FPS, MAX_FPS_OF_GIF = 120, 50
 
 
 def save_movie(
@@ -43,7 +45,8 @@ def save_movie(
     n_frames
         Evenly spaced over the epochs, first and last among them; at most one an epoch, and the start.
     fps
-        Frames a second.
+        Frames a second, at most 120; of a GIF at most 50. A GIF counts in hundredths of a second: each frame
+        takes the nearest number of them.
     force
         Replace a file that exists.
     progress
@@ -57,7 +60,7 @@ def save_movie(
         If the name ends in .mp4 and imageio-ffmpeg is not installed.
     """
     check_movie_path(path, force=force)
-    speed = count("fps", fps, maximum=120)
+    speed = _speed(Path(path), fps)
     if runs.model.d != 2:
         raise InputError(f"d must be 2 for a movie, which draws planes, got {runs.model.d}; train with d = 2")
     n = min(count("n_frames", n_frames, minimum=2, maximum=MAX_FRAMES), runs.epoch.size)
@@ -95,7 +98,15 @@ def check_movie_path(path: str | os.PathLike[str], *, force: bool = False) -> Pa
     return check_output(path, force=force)
 
 
-def _writer(path: Path, fps: int) -> AbstractMovieWriter:
+def _speed(path: Path, fps: int) -> Any:
+    """Frames a second, in the units of the format."""
+    if path.suffix.lower() != ".gif":
+        return count("fps", fps, maximum=MAX_FPS)
+    hundredths = round(100 / count("fps", fps, maximum=MAX_FPS_OF_GIF))
+    return 100 / (hundredths + 0.01)  # the writer rounds a frame's time down
+
+
+def _writer(path: Path, fps: Any) -> AbstractMovieWriter:
     if path.suffix.lower() == ".gif":
         return PillowWriter(fps=fps)
     import matplotlib as mpl

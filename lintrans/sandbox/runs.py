@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, check_seed, count, settle
+from lintrans.errors import InputError, check_seed, count, listed, settle
 from lintrans.sandbox.blocks import STATE, Block, states_at
 from lintrans.sandbox.fates import Fates, fates, label_counts
 from lintrans.sandbox.kernels import LANES
@@ -301,7 +301,7 @@ def snapshot_steps(task: Task, training: Training, n_snapshots: int) -> IntArray
 
 def check_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     """Seeds as increasing whole numbers, at least one."""
-    found = tuple(check_seed(seed) for seed in seeds)
+    found = tuple(check_seed(seed) for seed in listed("seeds", seeds))
     if not found or any(b <= a for a, b in pairwise(found)):
         raise InputError(
             f"seeds must be increasing and at least one, got {len(found)}; pass sorted(set(seeds))"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, instance, settle
+from lintrans.errors import InputError, instance, listed, settle
 from lintrans.sandbox.blocks import Block
 from lintrans.sandbox.fates import Fates, fates, label_counts
 from lintrans.sandbox.kernels import LANES
@@ -190,7 +190,7 @@ class StudySweep(Sweep):
     seeds: Sequence[int] = tuple(range(32))
 
     def __post_init__(self) -> None:
-        given = tuple(self.cases)
+        given = listed("cases", self.cases)
         names = [instance("a case", case, Case).name for case in given]
         if not names or "" in names or len(set(names)) < len(names):
             raise InputError(f"cases must have different names, got {', '.join(names) or 'none'}; name each")

@@ -186,11 +186,14 @@ def check_sequences(task: Task, sequences: ArrayLike) -> NDArray[np.int64]:
         If they have another length, or a token that does not occur.
     """
     given: Any = np.ma.asarray(sequences)
+    if given.dtype.kind not in "biuf":
+        raise InputError(f"sequences must hold whole numbers, got {short(sequences)}; pass an array of ints")
     if given.ndim != 2 or given.shape[1] != task.length:
         raise InputError(
             f"sequences must have shape (n, {task.length}), got {given.shape}; put one sequence in a row"
         )
-    tokens = np.asarray(given.data).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        tokens = np.asarray(given.data).astype(np.int64)
     is_bad = (tokens != given.data) | (tokens < 0) | (tokens >= task.p)
     if np.ma.is_masked(given) or is_bad.any():
         raise InputError(f"sequences must hold tokens from 0 to {task.p - 1}, got others; check p")

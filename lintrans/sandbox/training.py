@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lintrans.errors import InputError, count, finite, positive, settle, short, step_schedule
+from lintrans.errors import InputError, count, finite, listed, positive, settle, short, step_schedule
 from lintrans.sandbox.kernels import ADAM, SGD, Steps
-from lintrans.sandbox.model import GROUPS, PARTS, Model, parts_of
+from lintrans.sandbox.model import BIASES, GROUPS, PARTS, Model, parts_of
 from lintrans.sandbox.task import Task
 
 FloatArray = NDArray[np.float64]
@@ -21,6 +21,7 @@ OPTIMIZERS = {"adam": ADAM, "sgd": SGD}
 SCHEDULES = ("constant", "linear", "cosine")
 RATE, BATCH_SIZE, N_EPOCHS = 3e-3, 32, 1000
 MAX_STEPS = 10**9
+PAIR = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Training:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
+        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
             raise InputError(
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {short(self.optimizer)}; choose one"
             )
@@ -150,7 +151,7 @@ class Training:
         for part, place in model.places(task).items():
             if part in GROUPS["feed_forward"] and self.feed_forward_rate is not None:
                 factors[place] = self.feed_forward_rate / self.rate
-            if part in self.frozen or (not model.bias and part in ("up_bias", "down_bias")):
+            if part in self.frozen or (not model.bias and part in BIASES):
                 factors[place] = 0.0
         return factors
 
@@ -175,13 +176,15 @@ class Training:
 
 
 def _frozen(given: Sequence[str]) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = (given,) if isinstance(given, str) else listed("frozen", given)
     found = {part for name in names for part in parts_of(name, name="frozen")}
     return tuple(part for part in PARTS if part in found)
 
 
 def _scales(given: Mapping[str, float] | Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    items = tuple(given.items() if isinstance(given, Mapping) else given)
+    items = listed("scales", given.items() if isinstance(given, Mapping) else given)
+    if any(isinstance(item, str) or len(listed("an entry of scales", item)) != PAIR for item in items):
+        raise InputError(f"scales must be pairs of a name and a number, got {short(given)}; pass a dict")
     names = [name for name, _ in items]
     if len(set(names)) < len(names):
         raise InputError(f"scales must name each part once, got {', '.join(names)}; multiply the factors")

@@ -347,10 +347,10 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 
 def test_progress_says_when_it_compiles_and_counts_regimes(run, monkeypatch):
     monkeypatch.setattr(answers, "SECONDS_BETWEEN_LINES", 0.0)
-    monkeypatch.setattr(answers, "SECONDS_UNTIL_COMPILING", 0.0)
+    monkeypatch.setattr(answers, "SECONDS_UNTIL_WORD", 0.0)
     words = ["--mu", "0.1:2:200", "--scales", "0.5:1:50", "--n-transient", "128", "--output", "p.h5"]
     err = run("phase-diagram", *words)[2].splitlines()
-    assert err[0] == "phase diagram: compiling (only in the first run after installation)"
+    assert err[0] == "phase diagram: at work (the first run after installation compiles)"
     counts = dict(re.findall(r"(\w+) (\d+)(?:,|$)", err[-1].partition("left, ")[2]))
     done = int(re.search(r": (\d+) of 10000 cells", err[-1]).group(1))
     assert sum(map(int, counts.values())) == done and "monotone" in counts

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from lintrans.errors import InputError
@@ -26,7 +27,7 @@ def runs():
 
 
 def texts(figure):
-    return {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel(), axes.get_title())}
+    return {text.get_text() for text in figure.findobj(Text)}
 
 
 def test_runs_show_their_losses_and_the_best(runs):
@@ -37,10 +38,15 @@ def test_runs_show_their_losses_and_the_best(runs):
     assert any((y == runs.loss[0, :, 0]).all() for y in drawn)
     assert {"epoch", "training loss (nats)", "position $t$", r"$\xi_1$", r"$\xi_2$"} <= texts(figure)
     assert any(f"best run, seed {runs.best()}: {runs.label(runs.best())}" in text for text in texts(figure))
-    points = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[2].collections])
+    points = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[3].collections])
     weights = unflatten(runs.task, runs.model, runs.state[runs.row(runs.best()), -1, 0])
     xi = layers(runs.task, runs.model, weights, runs.task.population()).xi
     assert np.sort(points[:, 0]) == pytest.approx(np.sort(xi[:, 0]), abs=1e-12)
+    tables = {line.get_label(): line.get_xydata() for line in figure.axes[2].get_lines()}
+    assert tables["token"] == pytest.approx(weights.tokens[:2])
+    assert tables["token that never occurs"] == pytest.approx(weights.tokens[2:])
+    assert tables["position, summed"] == pytest.approx(weights.positions[:5])
+    assert tables["position, not summed"] == pytest.approx(weights.positions[5:])
 
 
 def test_labels_differ_in_grey_or_in_their_dashes():
@@ -74,9 +80,17 @@ def test_a_movie_has_its_frames(runs, tmp_path):
     assert (n, seen[-1]) == (5, (5, 5))
     with Image.open(tmp_path / "run.gif") as image:
         assert image.n_frames == 5
+        assert image.info["duration"] == 50  # milliseconds: 20 frames a second
     save_movie(runs, 1, tmp_path / "run.mp4", n_frames=3)
     assert (tmp_path / "run.mp4").read_bytes()[4:8] == b"ftyp"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run.gif", "run.mp4"]
+
+
+@pytest.mark.parametrize(("fps", "milliseconds"), [(30, 30), (50, 20), (11, 90), (1, 1000)])
+def test_a_gif_shows_each_frame_for_the_nearest_hundredth_of_a_second(runs, tmp_path, fps, milliseconds):
+    save_movie(runs, 1, tmp_path / "run.gif", n_frames=2, fps=fps)
+    with Image.open(tmp_path / "run.gif") as image:
+        assert image.info["duration"] == milliseconds
 
 
 def test_a_frame_shows_the_weights_of_its_epoch(runs):
@@ -91,6 +105,8 @@ def test_a_frame_shows_the_weights_of_its_epoch(runs):
 def test_movies_refuse_what_they_cannot_show(runs, tmp_path):
     with pytest.raises(InputError, match="movie must end in one of"):
         save_movie(runs, 1, tmp_path / "run.webm")
+    with pytest.raises(InputError, match="fps must lie between 1 and 50, got 60"):
+        save_movie(runs, 1, tmp_path / "b.gif", fps=60)
     (tmp_path / "a.gif").write_bytes(b"")
     with pytest.raises(InputError, match="output must not exist"):
         save_movie(runs, 1, tmp_path / "a.gif")

@@ -35,7 +35,7 @@ CASES = {
     "descent": (
         Task(p=5, length=5, positions=(1, 4)),
         Model(d=1, width=3, feed_forward_norm="none", bias=False),
-        Training(batch_size=1, optimizer="sgd", momentum=0.5, rate=0.1, frozen=["query"]),
+        Training(batch_size=1, optimizer="sgd", momentum=0.5, rate=0.1, frozen=["query"], clip=0.2),
     ),
     "schedule": (
         Task(p=20, length=4, positions=2, n_train=100),
@@ -80,7 +80,7 @@ def literal_steps(block, lane, n_steps):
     for step in range(n_steps):
         epoch, place = divmod(step, training.per_epoch(task))
         chosen = orders(block, epoch)[lane, place * training.batch_size : (place + 1) * training.batch_size]
-        g = literal_gradient(block, lane, step, w, data[chosen])
+        g = np.where(rates == 0, 0, literal_gradient(block, lane, step, w, data[chosen]))
         if training.clip is not None:
             g = g * min(1, training.clip / np.linalg.norm(g))
         if training.optimizer == "adam":
@@ -114,6 +114,21 @@ def test_a_wrong_sign_would_be_seen():
     right = block.advance(block.begin(), (0, 1)).state[0, 0]
     start = block.begin()[0, 0]
     assert np.abs(2 * start - right - literal_steps(block, 0, 1)[-1, 0]).max() > 1e-3
+
+
+def test_weights_that_are_not_trained_have_no_part_in_clipping_and_no_moments():
+    """Their gradient is most of the whole, so that clipping all of it would make other steps far shorter."""
+    task, parts = Task(), ("tokens", "positions", "up", "down")
+    for optimizer in ("adam", "sgd"):
+        training = Training(optimizer=optimizer, rate=0.01, clip=0.05, frozen=parts)
+        block = Block(task, Model(bias=False), training, (0, 3))
+        state = block.advance(block.begin(), (0, 3)).state
+        places = block.model.places(task)
+        for name in (*parts, "up_bias", "down_bias"):
+            assert not state[:, 1:, places[name]].any(), name
+        assert state[:, 1, places["value"]].all()
+        expected = literal_steps(block, 0, 3)[-1]
+        assert np.abs(state[0] - expected).max() < 1e-14 * np.abs(expected).max()
 
 
 def test_frozen_parts_stay():

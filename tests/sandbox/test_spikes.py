@@ -187,3 +187,15 @@ def test_curvatures_are_those_of_a_complex_step(seed):
         expected = along.flat @ by_step / (along.flat @ along.flat)
         assert found[group] == pytest.approx(expected, rel=1e-11, abs=1e-13)
         assert found[group] != pytest.approx(-expected, rel=1e-6, abs=1e-8), "the sign is checked"
+
+
+def test_weights_that_are_not_trained_have_no_curvature(solved):
+    task, model = Task(), Model()
+    weights = unflatten(task, model, solved[0])
+    sequences, shares = distinct(task.data(1).train)
+    trained = Training(frozen=["embeddings", "up"]).rates(task, model) > 0
+    found = curvature_along_gradient(task, model, weights, sequences, shares, trained=trained)
+    whole = curvature_along_gradient(task, model, weights, sequences, shares)
+    assert found["embeddings"] == 0.0 != whole["embeddings"]
+    assert found["attention"] == pytest.approx(whole["attention"], rel=1e-12)
+    assert found["feed_forward"] != pytest.approx(whole["feed_forward"], rel=1e-3)

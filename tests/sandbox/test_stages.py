@@ -7,6 +7,7 @@ import pytest
 from sandbox.hand_built import weighted_head
 
 from lintrans.errors import InputError
+from lintrans.sandbox import stages
 from lintrans.sandbox.blocks import Block
 from lintrans.sandbox.labels import CLUSTERING, circuit
 from lintrans.sandbox.model import Model, unflatten
@@ -36,6 +37,14 @@ def test_formed_and_read_are_told_apart():
     almost, off = (1, 1, 1, 1, 1, 0.2, *[0] * 6), (1, 1, 1, 1, 1, 0.5, *[0] * 6)
     assert stages_of((off, off, almost, HEAD), accuracy) == Stages(formed=20, not_before=10, read=25)
     assert stages_of((HEAD,) * 4, accuracy) == Stages(formed=0, not_before=None, read=25)
+
+
+def test_a_pattern_that_does_not_tell_the_label_is_not_formed_yet(monkeypatch):
+    """An almost perfect head is too little, once more of the sequences must be nearest to their label."""
+    almost = (1, 1, 1, 1, 1, 0.3, 0.3, *[0] * 5)
+    assert stages_of((almost, HEAD, HEAD, HEAD), np.ones(30)).formed == 0
+    monkeypatch.setattr(stages, "MIN_NEAREST", 1.01)
+    assert stages_of((almost, HEAD, HEAD, HEAD), np.ones(30)).formed is None
 
 
 def test_the_pattern_must_be_that_of_the_end():
@@ -86,5 +95,9 @@ def test_runs_form_a_circuit_first_and_read_it_then():
             assert stages.formed is not None
             assert stages.read is not None
             assert 10 <= stages.formed < stages.read
+            at = (steps // 64).tolist().index(stages.formed)
+            labels = [circuit(task, model, unflatten(task, model, one)).label for one in kept[: at + 1]]
+            assert labels[-1] == CLUSTERING  # by the whole rule
+            assert CLUSTERING not in labels[:-1]
             heads.append(stages)
     assert len(heads) >= 3

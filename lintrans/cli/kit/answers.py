@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 SECONDS_BETWEEN_LINES = 5.0
-SECONDS_UNTIL_COMPILING = 2.0  # without a first tile, which takes a fraction of a second
+SECONDS_UNTIL_WORD = 2.0  # without a first tile, which takes a fraction of a second
 Report = Callable[..., None]
 
 
@@ -97,7 +97,7 @@ def _bar(pace: _Pace) -> Iterator[Report]:
     note = TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True))  # cut if too long
     console = Console(stderr=True)
     with Progress(*columns, note, console=console, transient=True, expand=True) as bar:
-        task = bar.add_task(pace.label, total=None, note="compiling (only in the first run)")
+        task = bar.add_task(pace.label, total=None, note="at work (the first run compiles)")
 
         def report(done: int, total: int, found: Mapping[str, int] | None = None) -> None:
             now = pace.note(done)
@@ -111,8 +111,8 @@ def _bar(pace: _Pace) -> Iterator[Report]:
 @contextlib.contextmanager
 def _lines(pace: _Pace) -> Iterator[Report]:
     last = pace.began
-    compiling = f"{pace.label}: compiling (only in the first run after installation)"
-    alarm = threading.Timer(SECONDS_UNTIL_COMPILING, lambda: print(compiling, file=sys.stderr, flush=True))
+    working = f"{pace.label}: at work (the first run after installation compiles)"
+    alarm = threading.Timer(SECONDS_UNTIL_WORD, lambda: print(working, file=sys.stderr, flush=True))
     alarm.daemon = True
     alarm.start()
 

@@ -11,6 +11,14 @@ from lintrans.sandbox.kernels.layout import ADAM, LANES
 
 
 @compiled
+def hold_still(rates, gradient):
+    """Clear the gradient of weights that are not trained, so that neither clipping nor moments see it."""
+    for k in range(gradient.shape[0]):
+        if rates[k] == 0.0:
+            gradient[k] = 0.0
+
+
+@compiled
 def clip(gradient, largest):
     """Scale the gradient of a lane to norm ``largest`` if it is longer."""
     squares = np.zeros(LANES)
@@ -30,8 +38,9 @@ def update(how, n, relative, rates, weights, first, second, gradient):
     """Step number n, from 1, with learning rate ``relative * how.rate * rates`` of each row of weights.
 
     Weight decay is decoupled from the gradient (Loshchilov and Hutter, 2019): weights shrink by it times the
-    learning rate.
+    learning rate. Rows with a rate of 0 are not trained.
     """
+    hold_still(rates, gradient)
     if how.clip < np.inf:
         clip(gradient, how.clip)
     beta1, beta2, rate = how.momentum, how.beta2, relative * how.rate

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from lintrans.sandbox import Model, Task, Training
 
 MAX_SEEDS = 100_000
+ENDS = 2  # of start:stop
 OPTION_NAMES = {
     "feed_forward_norm": "--norm",
     "feed_forward_rate": "--ffn-rate",
     "frozen": "--freeze",
     "n_epochs": "--epochs",
+    "n_frames": "--frames",
+    "n_snapshots": "--snapshots",
     "scales": "--scale",
 }
 PARTS_NOTE = """\
@@ -50,8 +53,14 @@ transformer of one head and one layer, with embeddings of d dimensions, two by d
     @property
     def made(self) -> Task:
         """The task."""
+        from lintrans.errors import InputError
         from lintrans.sandbox import Task
 
+        if self.positions and self.k != TaskOptions.k:
+            raise InputError(
+                f"--positions and --k must not both be given, got {self.positions} and {self.k}; "
+                "leave one out"
+            )
         listed: Any = [whole(word) for word in self.positions.split(",")] if self.positions else self.k
         with naming_options():
             return Task(
@@ -151,10 +160,15 @@ class TrainingOptions:
     @property
     def made(self) -> Training:
         """The training."""
+        from lintrans.errors import InputError
         from lintrans.sandbox import Training
         from lintrans.sandbox.training import SCHEDULES
 
         by_name = self.schedule in SCHEDULES
+        if not by_name and not set(self.schedule) & set("0123456789"):
+            raise InputError(
+                f"--schedule must be {', '.join(SCHEDULES)} or numbers, got {self.schedule!r}; choose one"
+            )
         schedule: Any = self.schedule if by_name else parse_schedule(self.schedule)
         with naming_options():
             return Training(
@@ -194,15 +208,20 @@ def parse_seeds(text: str) -> list[int]:
     InputError
         If they are no whole numbers, or not increasing.
     """
-    from lintrans.cli.kit.ranges import parse_slice
     from lintrans.errors import InputError, count
 
-    if ":" in text:
-        part = parse_slice("--seeds", text)
-        seeds = list(range(part.start, min(part.stop, part.start + MAX_SEEDS + 1)))
+    parts = text.split(":")
+    numbers = [
+        count("a seed", whole(word), minimum=0) for word in (parts if len(parts) == ENDS else text.split(","))
+    ]
+    if len(parts) == ENDS:
+        start, stop = numbers
+        seeds = list(range(start, min(stop, start + MAX_SEEDS + 1)))
     else:
-        seeds = [count("a seed", whole(word), minimum=0) for word in text.split(",")]
-    if not seeds or any(b <= a for a, b in pairwise(seeds)):
+        seeds = numbers
+    if not seeds:
+        raise InputError(f"--seeds must be at least one, got {text!r}; write start:stop, e.g. 0:32")
+    if any(b <= a for a, b in pairwise(seeds)):
         raise InputError(f"--seeds must be increasing, got {text!r}; write e.g. 0:32 or 3,8,9")
     if len(seeds) > MAX_SEEDS:
         raise InputError(f"--seeds must be at most {MAX_SEEDS}, got {text!r}; split them over several files")

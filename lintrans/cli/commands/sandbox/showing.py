@@ -15,6 +15,7 @@ from lintrans.cli.commands.sandbox.arguments import (
     chosen_seed,
     read_runs,
 )
+from lintrans.cli.commands.sandbox.options import naming_options
 from lintrans.cli.kit.answers import emit_json, progress, say
 from lintrans.cli.kit.options import Json, command_group, example
 
@@ -78,7 +79,7 @@ def movie(
         ),
     ] = None,
     frames: Annotated[int, typer.Option(help="Number of frames, evenly spaced over the epochs.")] = 200,
-    fps: Annotated[int, typer.Option(help="Frames a second.")] = 20,
+    fps: Annotated[int, typer.Option(help="Frames a second, at most 120; of a GIF at most 50.")] = 20,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
     json: Json = False,
@@ -95,7 +96,7 @@ def movie(
     runs = read_runs(file)
     chosen = chosen_seed(runs, seed, label)
     target = check_movie_path(output or beside(file, [chosen], ".gif"), force=force)
-    with progress("movie", quiet=quiet or json, unit="frames") as report:
+    with progress("movie", quiet=quiet or json, unit="frames") as report, naming_options():
         n = save_movie(runs, chosen, target, n_frames=frames, fps=fps, force=force, progress=report)
     answer = {"seed": chosen, "label": runs.label(chosen), "frames": n, "output": str(target)}
     if json:

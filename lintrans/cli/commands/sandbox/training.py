@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lintrans.cli.commands.sandbox.arguments import check_page_output, numbers, whole_numbers
-from lintrans.cli.commands.sandbox.options import ModelOptions, TaskOptions, TrainingOptions, parse_seeds
+from lintrans.cli.commands.sandbox.options import (
+    ModelOptions,
+    TaskOptions,
+    TrainingOptions,
+    naming_options,
+    parse_seeds,
+)
 from lintrans.cli.kit import outputs
 from lintrans.cli.kit.answers import emit_json, say, table
 from lintrans.cli.kit.options import Files, Json, Workers, command_group, example, grouped
@@ -39,7 +45,10 @@ def train(
         Path | None,
         typer.Option(help="Page with one run of each kind; the name ends in .html.", show_default=False),
     ] = None,
-    json: Json = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the table as a JSON list, one object a seed, and nothing else."),
+    ] = False,
 ) -> None:
     """Train many runs, one a seed, and name the circuit that each has found.
 
@@ -60,13 +69,14 @@ def train(
     from lintrans.sandbox.page import check_plane
 
     learned = task.made
-    sweep = RunSweep(
-        task=learned,
-        model=model.made(learned),
-        training=training.made,
-        seeds=parse_seeds(seeds),
-        n_snapshots=snapshots,
-    )
+    with naming_options():
+        sweep = RunSweep(
+            task=learned,
+            model=model.made(learned),
+            training=training.made,
+            seeds=parse_seeds(seeds),
+            n_snapshots=snapshots,
+        )
     files = outputs.sweep_files(files, "sandbox", json=json)
     assert files.output is not None  # `sweep_files` has filled it in
     target = page or (None if json else files.output.with_suffix(".html"))

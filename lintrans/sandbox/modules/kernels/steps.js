@@ -1,6 +1,11 @@
 // How a gradient becomes a step, as `lintrans.sandbox.kernels.steps` has it: clipping, Adam (Kingma and Ba, 2015),
 // descent with momentum, weight decay decoupled from the gradient (Loshchilov and Hutter, 2019).
 
+/** Clear the gradient of weights that are not trained, so that neither clipping nor moments see it. */
+export function holdStill(rates, gradient) {
+  for (let k = 0; k < gradient.length; k++) if (rates[k] === 0) gradient[k] = 0;
+}
+
 /** Scale a gradient to norm `largest` if it is longer. */
 export function clip(gradient, largest) {
   let square = 0;

@@ -6,7 +6,7 @@
 
 import { drawKept, keyOf, shuffle } from "./draws.js";
 import { Gradient } from "./gradient.js";
-import { adam, clip, heavyBall, move } from "./steps.js";
+import { adam, clip, heavyBall, holdStill, move } from "./steps.js";
 
 const GROUPS = {
   embeddings: ["tokens", "positions"],
@@ -146,6 +146,7 @@ export class Trainer {
     this.draw();
     if (keep !== null) drawKept(this.key, this.step, steps.dropout, batch.labels.length, keep);
     const gradient = this.gradient.compute(network, weights, batch.tokens, batch.labels, keep);
+    holdStill(this.rates, gradient);
     if (steps.clip !== null) clip(gradient, steps.clip);
     const n = this.step + 1 - this.origin.moments;
     if (steps.optimizer === "adam") adam(steps, n, this.first, this.second, gradient);

@@ -35,7 +35,7 @@ export class Gallery {
     const { session } = this;
     const picture = this.picture(run);
     const accuracy = run.column("accuracy", 2).findLast(Number.isFinite) ?? run.column("accuracy", 1).at(-1);
-    const solved = run.solved === null ? "never solved" : `solved at epoch ${run.solved}`;
+    const solved = run.solved === null ? "never 100 %" : `100 % at epoch ${run.solved}`;
     const thin = run.isWhole ? "" : `; ${run.nSnapshots} snapshots`;
     const words = `${(100 * accuracy).toFixed(1)} %, ${solved}${thin}`;
     const content = h("span", {}, h("strong", {}, `${run.name}: ${run.label}`), h("small", {}, words));
