@@ -35,13 +35,13 @@ class Fates:
     train_loss : array
         Cross entropy of the training set at the end, in nats.
     label : array of int
-        Number of the circuit label in `lintrans.sandbox.labels.LABELS`.
+        Circuit label: 0 clustering head, 1 signed head, 2 even-weight, 3 irregular, 4 none.
     formed_epoch, read_epoch : array
-        Epochs at which the circuit was there, and at which the network read it (`lintrans.sandbox.stages`).
-        NaN if never. The first is known no better than snapshots are apart, the second by the test set if the
-        population is too large to be measured in every epoch.
+        Epochs at which the circuit was there, and at which the network read it
+        (`lintrans.sandbox.find_stages`). NaN if never. The first is known no better than snapshots are apart,
+        the second by the test set if the population is too large to be measured in every epoch.
     spikes : array of int
-        Number of spikes of the training loss (`lintrans.sandbox.spikes`).
+        Number of spikes of the training loss (`lintrans.sandbox.find_spikes`).
     """
 
     train: FloatArray = on(text="accuracy on the training set at the end")

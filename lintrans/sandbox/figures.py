@@ -143,7 +143,7 @@ def _effects(axes: Axes, result: Runs, flat: NDArray[np.float64]) -> None:
     axes.axhline(0, color="k", lw=0.5)
     axes.set_xticks(place[:: max(1, task.length // 6)])
     axes.set(xlabel="position $t$", ylabel=r"effect on $\xi$ (units)", title="effect of each position")
-    axes.legend(fontsize=6, loc="best")
+    axes.legend(fontsize=5, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=2, frameon=False)
 
 
 def draw_study(result: Study) -> Figure:
