@@ -4,22 +4,26 @@ import numpy as np
 
 from experiments.shared import panels
 
-COLOURS = {"clustering head": "C0", "other": "C1", "from scratch": "0.6"}
+LOOKS = {
+    "clustering head": {"color": "#0b3c5d"},
+    "other": {"color": "#d55e00", "ls": "--"},
+    "from scratch": {"color": "0.65"},
+}
 
 
 def draw(found, path):
     curves, tasks = found["curves"], sorted(set(found["curves"]["p"].tolist()))
     with panels(path, 1, len(tasks), figsize=(7.2, 2.8), sharex=True) as axes:
         for ax, p in zip(np.ravel(axes), tasks, strict=True):
-            for name, colour in reversed(COLOURS.items()):
-                draw_curves(ax, curves.at(p=p, source=name), colour)
-                ax.plot([], [], color=colour, label=name)
+            for name, look in reversed(LOOKS.items()):
+                draw_curves(ax, curves.at(p=p, source=name), look)
+                ax.plot([], [], label=name, **look)
             ax.axhline(1 / p, color="k", lw=0.5, ls=":")
             ax.set(xlabel="epoch", ylabel=f"accuracy on the test set, $p = {p}$", ylim=(0, 1.03))
-        np.ravel(axes)[0].legend(frameon=False, fontsize=7, title="source", title_fontsize=7)
+        np.ravel(axes)[0].legend(fontsize=7, title="source", title_fontsize=7, loc="center right")
 
 
-def draw_curves(ax, table, colour):
+def draw_curves(ax, table, look):
     for seed in sorted(set(table["seed"].tolist())):
         one = table.at(seed=seed)
-        ax.plot(one["epoch"], one["accuracy"], color=colour, lw=0.6, alpha=0.8)
+        ax.plot(one["epoch"], one["accuracy"], lw=0.6, alpha=0.8, **look)

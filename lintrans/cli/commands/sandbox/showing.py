@@ -42,9 +42,9 @@ def page(
 ) -> None:
     """Write a page that shows every layer of a run at every epoch, and trains on in the browser.
 
-    The page is one file that works offline. It has sixteen linked panels, from the token table to the
-    accuracy, and a slider over all epochs. The example reads the file that the example of lintrans sandbox
-    train writes.
+    The model must have d = 2. Epochs between snapshots are trained again. The page is one file that works
+    offline. It has sixteen linked panels, from the token table to the accuracy, and a slider over all epochs.
+    The example reads the file that the example of lintrans sandbox train writes.
     """
     from lintrans.errors import InputError
     from lintrans.sandbox.gallery import run_page
@@ -84,7 +84,7 @@ def movie(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a movie of a run: its layers over the epochs.
+    """Write a movie of a run with d = 2: its layers over the epochs.
 
     A name that ends in .mp4 needs pip install 'lintrans[movie]'. The example reads the file that the example
     of lintrans sandbox train writes.

@@ -58,9 +58,10 @@ def train(
     is in the training set, so that the unseen sequences say more.
 
     Writes sandbox.h5, the figure sandbox.png and the page sandbox.html, unless --output, --figure and --page
-    name other files. The run that is shown is the best: runs that solve the task first, then by circuit in
-    the order clustering head, signed head, even-weight, irregular, none, then by the time to read it. With
-    --json the answer is a list, one row a seed, and figure and page are written only if they are named.
+    name other files. The figure shows the best run, and the page the best run of each circuit: runs that
+    solve the task first, then by circuit in the order clustering head, signed head, even-weight, irregular,
+    none, then by the time to read it. With --json the answer is a list, one row a seed, and figure and page
+    are written only if they are named.
 
     lintrans resume continues a training that was stopped and writes its file and figure; lintrans sandbox
     page writes a page of it.
