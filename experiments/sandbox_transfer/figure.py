@@ -20,7 +20,7 @@ def draw(found, path):
                 ax.plot([], [], label=name, **look)
             ax.axhline(1 / p, color="k", lw=0.5, ls=":")
             ax.set(xlabel="epoch", ylabel=f"accuracy on the test set, $p = {p}$", ylim=(0, 1.03))
-        np.ravel(axes)[0].legend(fontsize=7, title="source", title_fontsize=7, loc="center right")
+        np.ravel(axes)[-1].legend(fontsize=7, ncols=3, loc="lower center", frameon=False)
 
 
 def draw_curves(ax, table, look):
