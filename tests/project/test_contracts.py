@@ -77,6 +77,7 @@ FAULTS = {  # contract: what is planted, and into which files
     "rich": {"two_factor/basins": "from rich import table", "cli/kit/outputs": "import rich"},
     "notebook": {"explorer/page": "import anywidget", "pages/page": "from IPython import display"},
     "torch": {"two_factor/basins": "import torch", "attention/training": "import transformers"},
+    "pyarrow": {"two_factor/basins": "import pyarrow", "circuits/findings": "import pyarrow"},
 }
 PLANTED = [(contract, file) for contract, faults in FAULTS.items() for file in faults]
 
