@@ -44,7 +44,7 @@ from lintrans.sweeps.store import load, resume, run_to_file, save
 FloatArray = NDArray[np.float64]
 Stage = Callable[[str, str], AbstractContextManager[Progress | None]]  # from a label and a unit
 
-FORMED = 0.3  # mass of a head from which it has formed; a uniform one has 0.014 to 0.016
+FORMED = 0.1  # mass of a head from which it has formed; a uniform one has 0.014 to 0.016
 OF_LEADER = 0.5  # of the largest mass, in a head that is switched off with the leader
 SHOWN = ("induction", "previous token", "first token")
 LETTERS = tuple(string.ascii_letters.encode())
@@ -283,14 +283,16 @@ def demonstrate(
         planted, copies = audit_planted(_source(chosen[0], place))
     found = []
     gc.freeze()  # a sweep collects garbage after each checkpoint: not among the modules of PyTorch again
-    for arm, audited in zip(chosen, audits, strict=True):
-        with stage(f"measuring {arm.title}", "checkpoints") as progress:
-            tracking = _tracked(arm, place, progress)
-        heads = induction_heads(tracking)
-        with stage(f"ablation in {arm.title}", "sets") as progress:
-            ablations = _ablations(arm, place, heads, progress)
-        found.append(ArmFindings(arm, audited, tracking, transitions(tracking), heads, ablations))
-    gc.unfreeze()
+    try:
+        for arm, audited in zip(chosen, audits, strict=True):
+            with stage(f"measuring {arm.title}", "checkpoints") as progress:
+                tracking = _tracked(arm, place, progress)
+            heads = induction_heads(tracking)
+            with stage(f"ablation in {arm.title}", "sets") as progress:
+                ablations = _ablations(arm, place, heads, progress)
+            found.append(ArmFindings(arm, audited, tracking, transitions(tracking), heads, ablations))
+    finally:
+        gc.unfreeze()
     written = _draw(found, place)
     for arm in chosen:
         written[f"{arm.name}_output"] = str(_file(arm, place))
@@ -321,7 +323,7 @@ def transitions(tracking: Tracking, kinds: Iterable[str] = SHOWN) -> dict[str, T
 def induction_heads(tracking: Tracking) -> tuple[Head, ...]:
     """Heads of induction at the last checkpoint, the leader first.
 
-    Their mass is at least 0.3, and half of that of the leader; a layer gives at most half of its heads, so
+    Their mass is at least 0.1, and half of that of the leader; a layer gives at most half of its heads, so
     that there are as many others to compare them with.
     """
     mass = tracking.mass_of("induction")[-1]

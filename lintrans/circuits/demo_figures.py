@@ -72,7 +72,7 @@ def _losses(axes: Axes, arms: Sequence[ArmFindings]) -> None:
     names = [f"{one.arm.title}\n{', '.join(one.ablations['zero'].settings['heads'])}" for one in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=6)
     axes.axvline(0, color="k", lw=0.5)
-    axes.set(xlabel="rise of loss on a second copy (nats)", ylim=(-0.9, max(len(shown), 1) - 0.1))
+    axes.set(xlabel="rise of loss on 2nd copy (nats)", ylim=(-0.9, max(len(shown), 1) - 0.1))
     axes.invert_yaxis()
     axes.set_title("heads set to zero")
     if shown:

@@ -78,8 +78,7 @@ class Recipe:
     rotary
         Share of the numbers of a head that positions turn, of GPT-NeoX; of the others it is 1.
     parallel
-        Whether attention and feed-forward network read the same input, of GPT-NeoX. The large ones do. In a
-        tiny one the previous-token head then takes longer, and induction did not form within 3,000 steps.
+        Whether attention and feed-forward network read the same input, of GPT-NeoX. The large ones do.
     init
         Standard deviation of the initial weights.
     text

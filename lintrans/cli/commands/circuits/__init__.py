@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lintrans.cli.commands.circuits import auditing, measuring, reporting
+from lintrans.cli.commands.circuits import auditing, demonstrating, measuring, reporting
 from lintrans.cli.kit.options import command_group
 
 app = command_group()
 circuits = command_group()
-for part in (auditing, measuring, reporting):
+for part in (auditing, measuring, reporting, demonstrating):
     circuits.add_typer(part.app)
 app.add_typer(
     circuits,
