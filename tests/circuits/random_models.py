@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-import transformers as tf
+import pytest
+
+torch = pytest.importorskip("torch")
+tf = pytest.importorskip("transformers")
 
 tf.utils.logging.disable_progress_bar()  # of saving, which would stand among what a command prints
 V, T = 300, 64
