@@ -199,7 +199,7 @@ def test_a_missing_model_names_the_command_that_installs_it(said, monkeypatch, t
 
 @pytest.mark.thorough
 def test_the_pretrained_model(tmp_path):
-    """Issue 17: two heads lead induction and carry the copy; where sinks begin depends on the probe."""
+    """Two heads lead induction and carry the copy; where sinks begin depends on the probe."""
     try:
         pretrained.model_file()
     except MissingExtraError as error:

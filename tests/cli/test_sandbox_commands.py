@@ -140,6 +140,12 @@ def test_a_measured_run_keeps_its_numbers(answer, runs, folder):
     assert again["spikes"] == []  # in two epochs
 
 
+def test_a_run_without_spikes_says_so(run, runs):
+    code, out, _ = run("sandbox", "measure", str(runs), "--seed", "2", "--no-curvature", "--spikes")
+    assert code == 0
+    assert out.splitlines()[-2:] == ["no loss spikes", "wrote measures.h5 and measures.png"]
+
+
 def test_a_spike_in_words():
     (found,) = records([Spike(30, 100, 104, 1e-5, 0.7, np.zeros((9, 4), np.int8), *SPIKE_REST)]).rows()
     assert measuring._spike_line({"epoch": 30, "lost": 9, **found}) == (

@@ -98,7 +98,8 @@ def measure(
         table(result.lines())
         if explained is not None:
             say("")
-            table([SPIKE_HEAD, *map(_spike_line, result.spike_rows())])
+            found = [_spike_line(one) for one in result.spike_rows()]
+            table([SPIKE_HEAD, *found] if found else [("no loss spikes",)])
         outputs.say_written(written)
 
 
